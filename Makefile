@@ -6,10 +6,11 @@ SHELL := /usr/bin/env bash
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
-PYTHON := $(VENV)/bin/python
-UV_VERSION := 0.13.9
+PYTHONS ?= python3.12 python3.11 python3
+UV := uv==0.13.9
 NETWORK := ethereum:local:foundry
 SCENARIO ?= 2020-03-12
+WORKERS ?= 2
 
 # ape-vyper looks for `vyper` on PATH and ape-foundry for `anvil`.
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -17,15 +18,26 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 PYTHON_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 
-.PHONY: help install demo test lint format bench sizes clean
+# CamelCase.vy deploys, snake_case.vy is a module.
+DEPLOYABLES = $(shell find contracts -name '[A-Z]*.vy' -not -path '*/mocks/*' | sort)
+
+# These start no chain through Ape, so they run without its pytest plugin.
+IN_PROCESS = $(wildcard tests/unit tests/stateful)
+UNIT := python -m pytest -p no:ape_test -n $(WORKERS)
+
+.PHONY: help install demo test test-long mutants lint format bench sizes clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(PYTHON_STAMP) $(NODE_STAMP) ## Install Python and node dependencies (repeats are instant)
+	@# An activated environment then finds anvil and cast as well.
+	@ln -sf ../../node_modules/.bin/anvil ../../node_modules/.bin/cast $(VENV)/bin/
 
+# uv is only a faster installer: where it cannot be had, pip installs the same lock. The lock is
+# complete, so nothing is resolved: mamushi's stale pin of mypy-extensions would stop pip.
 $(PYTHON_STAMP): requirements.lock
-	@python=""; for name in python3.12 python3.11 python3; do \
+	@python=""; for name in $(PYTHONS); do \
 	    if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
 	        2>/dev/null; then python=$$name; break; fi; \
 	done; \
@@ -34,20 +46,15 @@ $(PYTHON_STAMP): requirements.lock
 	fi; \
 	echo "Installing Python packages into $(VENV) with $$($$python --version)"; \
 	$$python -m venv --clear $(VENV)
-	@# uv is only a faster installer: where it cannot be had, pip installs the same lock.
-	@# The lock is complete, so nothing is resolved: mamushi's stale pin of mypy-extensions
-	@# (see pyproject.toml) would otherwise stop pip.
-	@if $(PYTHON) -m pip install --quiet uv==$(UV_VERSION) 2>/dev/null \
-	    && $(VENV)/bin/uv pip install --quiet --python $(PYTHON) --no-deps \
-	        -r requirements.lock; then :; \
-	else \
+	@if ! { python -m pip install --quiet $(UV) \
+	        && uv pip install --quiet --python $(VENV) --no-deps -r requirements.lock; }; then \
 	    echo "uv could not install the lock; installing with pip"; \
-	    $(PYTHON) -m pip install --quiet --no-deps -r requirements.lock; \
+	    python -m pip install --quiet --no-deps -r requirements.lock; \
 	fi
 	@touch $@
 
+# The anvil binaries ask for node 20: npm silently leaves them out on older ones.
 $(NODE_STAMP): package-lock.json .npmrc
-	@# The anvil binaries ask for node 20: npm silently leaves them out on older ones.
 	@if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null; then \
 	    echo "Plimsoll needs node 20 or later on PATH." >&2; exit 1; \
 	fi
@@ -58,18 +65,32 @@ $(NODE_STAMP): package-lock.json .npmrc
 demo: install ## Replay a market day through the protocol on a local chain (SCENARIO=2020-03-12)
 	@ape run demo --scenario $(SCENARIO)
 
-test: install ## Run every test: pure Python and in-process EVM, then Ape on Anvil
-	@python -m pytest tests/unit -n 2
-	@ape test tests/functional --network $(NETWORK)
+test: install ## Run the tests: pure Python and in-process EVM, then Ape on Anvil
+	@ape compile
+	@$(UNIT) -m "not long" $(IN_PROCESS)
+	@ape test tests/functional --network $(NETWORK) -m "not long"
+
+test-long: install ## Run the long fuzz and state-machine tests
+	@$(UNIT) -m long $(IN_PROCESS)
+
+mutants: install ## Check that the tests notice deliberate faults
+	@python -m tests.mutants
 
 lint: install ## Check style, types and Vyper sources
 	@ruff check .
 	@ruff format --check .
 	@mypy
+	@# mamushi 0.0.4 cannot parse all of Vyper 0.4.3 (`reentrant(...)`, for one): such files are
+	@# named and passed over, and only "would reformat" fails.
+	@report=$$(mamushi --check --line-length 100 contracts 2>&1) || true; \
+	    grep -E 'error:|would reformat contracts' <<< "$$report" || true; \
+	    ! grep -q 'would reformat contracts' <<< "$$report"
+	@natrix lint $(DEPLOYABLES)
 
 format: install ## Rewrite Python and Vyper sources in the house format
 	@ruff check --fix .
 	@ruff format .
+	@mamushi --quiet --line-length 100 contracts || [ $$? -eq 123 ]
 
 bench: install ## Measure gas on a local chain
 	@ape run bench
@@ -79,5 +100,5 @@ sizes: install ## Table of bytecode sizes against the 24,576-byte limit
 
 clean: ## Remove build output and caches, keeping the environments
 	@rm -rf .build build .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find contracts oracle scripts tests -name __pycache__ -type d -prune -exec rm -rf {} + \
-	    2>/dev/null || true
+	@find . \( -name .venv -o -name node_modules -o -name .git \) -prune \
+	    -o -name __pycache__ -type d -prune -exec rm -rf {} +
