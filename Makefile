@@ -88,7 +88,7 @@ lint: install ## Check style, types and Vyper sources
 	@natrix lint $(DEPLOYABLES)
 
 format: install ## Rewrite Python and Vyper sources in the house format
-	@ruff check --fix .
+	@ruff check --fix --exit-zero --quiet .
 	@ruff format .
 	@mamushi --quiet --line-length 100 contracts || [ $$? -eq 123 ]
 
