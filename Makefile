@@ -25,7 +25,7 @@ DEPLOYABLES = $(shell find contracts -name '[A-Z]*.vy' -not -path '*/mocks/*' | 
 IN_PROCESS = $(wildcard tests/unit tests/stateful)
 UNIT := python -m pytest -p no:ape_test -n $(WORKERS)
 
-.PHONY: help install demo test test-long mutants lint format bench sizes clean
+.PHONY: help install lock demo test test-long mutants lint format bench sizes clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ $(NODE_STAMP): package-lock.json .npmrc
 	@echo "Installing anvil and the JavaScript clients into node_modules"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
+
+lock: install ## Resolve requirements.lock anew from pyproject.toml, for both Python versions
+	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --no-header \
+	    --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 
 demo: install ## Replay a market day through the protocol on a local chain (SCENARIO=2020-03-12)
 	@ape run demo --scenario $(SCENARIO)
