@@ -1,0 +1,208 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Accounts: words, balances of collateral tokens, interest on negative cash
+@license AGPL-3.0-only
+@notice account = owner (160 bits) | subaccount (96 bits). Interest runs on negative cash only: an index J
+    grows by rate·dt of effective time, and on every touch, and in every view,
+    cash -= ceil(-cash·(J - J0)/RAY) (FORMULAS 9).
+"""
+from contracts.interfaces import IClearinghouse
+from contracts.interfaces import IRiskEngine
+from contracts.modules import fixed_point
+from contracts.modules import ledger_words
+from contracts.modules import ownership
+from contracts.modules import registry
+
+uses: ownership
+uses: registry
+
+UNOPENED: constant(uint256) = 0
+CROSS: constant(uint256) = 1
+ISOLATED: constant(uint256) = 2
+FLOOR_UNIT: constant(uint256) = 100  # [ppm]
+RAY: constant(uint256) = 10**27
+MAX_RATE: constant(uint256) = 10**27 // (365 * 86400)  # [ray per second] 100 % a year
+
+
+struct Interest:
+    rate: uint256  # [ray per second]
+    index: uint256  # [ray] J at `at`
+    at: uint256  # [s] effective
+
+
+words: HashMap[uint256, uint256]
+balances: HashMap[uint256, HashMap[uint256, uint256]]  # account -> token -> [wad]
+indices: HashMap[uint256, uint256]  # [ray] J0 of accounts whose cash is negative
+interest: Interest
+interest_collected: uint256  # [USD wad]
+
+
+# --- owners ----------------------------------------------------------------------------------------------
+
+
+@external
+def open_account(_subaccount: uint256, _mode: uint256, _gateways: uint256):
+    """
+    @notice Open a subaccount of the caller, or change the mode of an empty one.
+    @param _subaccount At most 96 bits.
+    @param _mode 1 CROSS, 2 ISOLATED.
+    @param _gateways Bit g: gateway g may trade for the account.
+    """
+    assert _subaccount < 2**96, "subaccount"
+    assert _mode in [CROSS, ISOLATED], "mode"
+    account: uint256 = (convert(msg.sender, uint256) << 96) | _subaccount
+    state: ledger_words.AccountState = self._load(account)
+    self._check_empty(state)
+    state.mode = _mode
+    state.gateways = _gateways & 255
+    self._store(account, state)
+    log IClearinghouse.AccountOpened(account=account, mode=_mode, gateways=state.gateways)
+
+
+@external
+def set_gateway(_account: uint256, _gateway: uint256, _allowed: bool):
+    """
+    @notice Opt in to, or out of, a gateway.
+    """
+    state: ledger_words.AccountState = self._load_owned(_account)
+    assert _gateway < 8, "not a gateway"
+    state.gateways = state.gateways & (255 ^ (1 << _gateway))
+    if _allowed:
+        state.gateways |= 1 << _gateway
+    self._store(_account, state)
+    log IClearinghouse.GatewaySet(account=_account, gateway=_gateway, allowed=_allowed)
+
+
+@external
+def set_floor(_account: uint256, _floor: uint256):
+    """
+    @notice Ask more initial margin of oneself than the schedule does.
+    @param _floor [ppm of notional] a multiple of 100, at most 1e6; 0 for none.
+    """
+    state: ledger_words.AccountState = self._load_owned(_account)
+    assert _floor <= 10**6 and _floor % FLOOR_UNIT == 0, "floor"
+    state.floor = _floor // FLOOR_UNIT
+    self._store(_account, state)
+    log IClearinghouse.FloorSet(account=_account, floor=_floor)
+
+
+# --- governance ------------------------------------------------------------------------------------------
+
+
+@external
+def set_interest_rate(_rate: uint256):
+    """
+    @notice Rate on negative cash.
+    @param _rate [ray per second], at most 100 % a year.
+    """
+    ownership._check_owner()
+    assert _rate <= MAX_RATE, "rate"
+    now: uint256 = self._now()
+    self.interest = Interest(rate=_rate, index=self._index_at(now), at=now)
+    log IClearinghouse.InterestRateSet(rate=_rate)
+
+
+# --- internals -------------------------------------------------------------------------------------------
+
+
+@view
+@internal
+def _now() -> uint256:
+    now: uint256 = 0
+    paused: bool = False
+    now, paused = staticcall IRiskEngine(registry.ENGINE).clock()
+    return now
+
+
+@view
+@internal
+def _index_at(_now: uint256) -> uint256:
+    return self.interest.index + self.interest.rate * (_now - self.interest.at)
+
+
+@view
+@internal
+def _interest_due(_account: uint256, _cash: int256) -> uint256:
+    if _cash >= 0:
+        return 0
+    grown: uint256 = self._index_at(self._now()) - self.indices[_account]
+    return fixed_point._mul_div_up(convert(-_cash, uint256), grown, RAY)
+
+
+@view
+@internal
+def _peek(_account: uint256) -> ledger_words.AccountState:
+    """
+    @dev As of now, interest included; for views.
+    """
+    state: ledger_words.AccountState = ledger_words._unpack_account(self.words[_account])
+    state.cash -= convert(self._interest_due(_account, state.cash), int256)
+    return state
+
+
+@internal
+def _load(_account: uint256) -> ledger_words.AccountState:
+    """
+    @dev Accrues: the interest moves from the account to the protocol. `_store` must follow.
+    """
+    state: ledger_words.AccountState = ledger_words._unpack_account(self.words[_account])
+    if state.cash < 0:
+        due: uint256 = self._interest_due(_account, state.cash)
+        state.cash -= convert(due, int256)
+        self.interest_collected += due
+    return state
+
+
+@internal
+def _load_open(_account: uint256) -> ledger_words.AccountState:
+    state: ledger_words.AccountState = self._load(_account)
+    assert state.mode != UNOPENED, "not opened"
+    return state
+
+
+@internal
+def _load_owned(_account: uint256) -> ledger_words.AccountState:
+    self._check_owned(_account)
+    return self._load_open(_account)
+
+
+@internal
+def _store(_account: uint256, _state: ledger_words.AccountState):
+    if _state.cash < 0:
+        self.indices[_account] = self._index_at(self._now())
+    self.words[_account] = ledger_words._pack_account(_state)
+
+
+@internal
+def _credit_token(_account: uint256, _state: ledger_words.AccountState, _token: uint256, _amount: uint256) -> uint256:
+    """
+    @dev Returns the account's token bits.
+    """
+    self.balances[_account][_token] += _amount
+    return _state.tokens | (1 << _token)
+
+
+@internal
+def _debit_token(_account: uint256, _state: ledger_words.AccountState, _token: uint256, _amount: uint256) -> uint256:
+    """
+    @dev Returns the account's token bits.
+    """
+    held: uint256 = self.balances[_account][_token]
+    assert _amount <= held, "balance"
+    self.balances[_account][_token] = held - _amount
+    if _amount < held:
+        return _state.tokens
+    return _state.tokens & (255 ^ (1 << _token))
+
+
+@view
+@internal
+def _check_owned(_account: uint256):
+    assert _account >> 96 == convert(msg.sender, uint256), "not your account"
+
+
+@pure
+@internal
+def _check_empty(_state: ledger_words.AccountState):
+    assert _state.cash == 0 and _state.tokens == 0 and _state.markets == 0, "account not empty"

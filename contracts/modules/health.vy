@@ -1,0 +1,115 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title What the ledger tells the risk engine, and the gates on every way out
+@license AGPL-3.0-only
+@notice Builds the book of an account and asks the engine. A book's cash counts interest and positions of
+    ended epochs.
+"""
+from contracts.interfaces import IClearinghouse
+from contracts.interfaces import IRiskEngine
+from contracts.modules import accounts
+from contracts.modules import ledger_words
+from contracts.modules import positions
+from contracts.modules import registry
+
+uses: accounts
+uses: positions
+uses: registry
+
+MAX_LEGS: constant(uint256) = 16
+MAX_TOKENS: constant(uint256) = 8
+INITIAL: constant(uint256) = 0
+LIVE: constant(uint256) = 1
+MAINTENANCE: constant(uint256) = 2
+SETTLING: constant(uint256) = 1 | 2
+PAUSED: constant(uint256) = 16
+NO_NEW_RISK: constant(uint256) = 32
+FLOOR_UNIT: constant(uint256) = 100
+
+
+@view
+@internal
+def _book(_account: uint256, _state: ledger_words.AccountState) -> IClearinghouse.Book:
+    book: IClearinghouse.Book = empty(IClearinghouse.Book)
+    book.cash = _state.cash
+    book.floor = _state.floor * FLOOR_UNIT
+    book.mode = _state.mode
+    list: uint256 = _state.markets
+    for i: uint256 in range(MAX_LEGS):
+        if list == 0:
+            break
+        market: uint256 = (list & 63) - 1
+        list = list >> 6
+        sides: ledger_words.Sides = positions._sides(market)
+        held: positions.Held = positions._held(_account, market, sides)
+        if held.is_ended:
+            book.cash += held.base
+        else:
+            book.legs.append(
+                IRiskEngine.Leg(
+                    market=market,
+                    size=held.size,
+                    base=held.base,
+                    open_interest=positions._open_interest(market, sides),
+                )
+            )
+    if _state.tokens != 0:
+        book.holdings = self._holdings(_account, _state.tokens)
+    return book
+
+
+@view
+@internal
+def _holdings(_account: uint256, _tokens: uint256) -> DynArray[IRiskEngine.Holding, MAX_TOKENS]:
+    holdings: DynArray[IRiskEngine.Holding, MAX_TOKENS] = []
+    for token: uint256 in range(MAX_TOKENS):
+        if (_tokens >> token) & 1 == 1:
+            holdings.append(
+                IRiskEngine.Holding(token=token, amount=accounts.balances[_account][token])
+            )
+    return holdings
+
+
+@view
+@internal
+def _assess(_basis: uint256, _book: IClearinghouse.Book) -> IRiskEngine.Margin:
+    return staticcall IRiskEngine(registry.ENGINE).assess(
+        _basis, _book.cash, _book.floor, _book.legs, _book.holdings
+    )
+
+
+@view
+@internal
+def _check_outflow(_account: uint256, _state: ledger_words.AccountState):
+    """
+    @dev After value left the account: E_im >= IM, nothing it holds settles, cash is not negative.
+    """
+    assert _state.cash >= 0, "cash"
+    margin: IRiskEngine.Margin = self._assess(INITIAL, self._book(_account, _state))
+    self._check_running(margin.state)
+    assert margin.state & SETTLING == 0, "settling"
+    self._check_initial(margin)
+
+
+@pure
+@internal
+def _check_running(_state: uint256):
+    assert _state & PAUSED == 0, "paused"
+
+
+@pure
+@internal
+def _check_initial(_margin: IRiskEngine.Margin):
+    assert _margin.equity >= convert(_margin.requirement, int256), "initial margin"
+
+
+@pure
+@internal
+def _improves(_before: IRiskEngine.Margin, _after: IRiskEngine.Margin) -> bool:
+    """
+    @dev E' >= 0 and E'·MM >= E·MM' (FORMULAS 5; |E|, MM < 2^127).
+    """
+    return _after.equity >= 0 and _after.equity * convert(
+        _before.requirement, int256
+    ) >= _before.equity * convert(_after.requirement, int256)
