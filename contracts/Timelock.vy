@@ -1,0 +1,161 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Timelock
+@license AGPL-3.0-only
+@notice Owns every setter of the protocol. Proposers schedule, executors (or anyone, where the zero address is
+    one) execute after the delay. Administers itself: roles and the delay change by scheduled operations only.
+@dev Snekmate's timelock controller with three differences: the delay stays between an immutable floor and a
+    constant ceiling, nothing executes while the risk engine is paused, and no ether or NFT is held.
+    The deployer ends without a role. Views and role functions are snekmate's; `execute`, `execute_batch` and
+    `update_delay` are ours.
+    Reasons: "engine paused", "delay out of range", "not the timelock", "no code", and snekmate's.
+"""
+from snekmate.auth import access_control
+from snekmate.governance import timelock_controller
+
+from contracts.interfaces import IRiskEngine
+
+initializes: access_control
+initializes: timelock_controller[access_control := access_control]
+
+exports: (
+    # proposers and cancellers
+    timelock_controller.schedule,
+    timelock_controller.schedule_batch,
+    timelock_controller.cancel,
+    # operations
+    timelock_controller.get_minimum_delay,
+    timelock_controller.get_timestamp,
+    timelock_controller.get_operation_state,
+    timelock_controller.is_operation,
+    timelock_controller.is_operation_pending,
+    timelock_controller.is_operation_ready,
+    timelock_controller.is_operation_done,
+    timelock_controller.hash_operation,
+    timelock_controller.hash_operation_batch,
+    # roles
+    timelock_controller.PROPOSER_ROLE,
+    timelock_controller.EXECUTOR_ROLE,
+    timelock_controller.CANCELLER_ROLE,
+    access_control.DEFAULT_ADMIN_ROLE,
+    access_control.hasRole,
+    access_control.getRoleAdmin,
+    access_control.grantRole,
+    access_control.revokeRole,
+    access_control.renounceRole,
+)
+
+MAX_CALLS: constant(uint256) = 255  # snekmate's bounds
+MAX_PAYLOAD: constant(uint256) = 1_024
+MAX_DELAY: public(constant(uint256)) = 60 * 86_400  # [s]
+
+DELAY_FLOOR: public(immutable(uint256))  # [s]
+ENGINE: public(immutable(IRiskEngine))
+
+
+@deploy
+def __init__(
+    _delay_floor: uint256,
+    _proposers: DynArray[address, MAX_CALLS],
+    _executors: DynArray[address, MAX_CALLS],
+    _engine: address,
+):
+    """
+    @param _delay_floor [s] The first delay, and the least there will ever be: 48 hours in production.
+    @param _proposers May schedule and cancel.
+    @param _executors May execute; the zero address opens execution to anyone.
+    @param _engine The risk engine: while it is paused, nothing executes.
+    """
+    assert _engine.is_contract, "no code"
+    assert _delay_floor <= MAX_DELAY, "delay out of range"
+    DELAY_FLOOR = _delay_floor
+    ENGINE = IRiskEngine(_engine)
+    access_control.__init__()
+    timelock_controller.__init__(_delay_floor, _proposers, _executors, empty(address))
+
+
+# --- executors -------------------------------------------------------------------------------------------
+
+
+@external
+def execute(
+    _target: address,
+    _amount: uint256,
+    _payload: Bytes[MAX_PAYLOAD],
+    _predecessor: bytes32,
+    _salt: bytes32,
+):
+    """
+    @notice Execute a scheduled operation whose delay is over.
+    @param _amount [wei] Of ether; the timelock holds none, so 0.
+    """
+    self._check_executor()
+    id: bytes32 = timelock_controller._hash_operation(
+        _target, _amount, _payload, _predecessor, _salt
+    )
+    timelock_controller._before_call(id, _predecessor)
+    timelock_controller._execute(_target, _amount, _payload)
+    log timelock_controller.CallExecuted(
+        id=id, index=0, target=_target, amount=_amount, payload=_payload
+    )
+    timelock_controller._after_call(id)
+
+
+@external
+def execute_batch(
+    _targets: DynArray[address, MAX_CALLS],
+    _amounts: DynArray[uint256, MAX_CALLS],
+    _payloads: DynArray[Bytes[MAX_PAYLOAD], MAX_CALLS],
+    _predecessor: bytes32,
+    _salt: bytes32,
+):
+    """
+    @notice Execute a scheduled batch whose delay is over: all of it or nothing.
+    """
+    self._check_executor()
+    id: bytes32 = timelock_controller._hash_operation_batch(
+        _targets, _amounts, _payloads, _predecessor, _salt
+    )
+    timelock_controller._before_call(id, _predecessor)
+    for i: uint256 in range(len(_targets), bound=MAX_CALLS):
+        timelock_controller._execute(_targets[i], _amounts[i], _payloads[i])
+        log timelock_controller.CallExecuted(
+            id=id, index=i, target=_targets[i], amount=_amounts[i], payload=_payloads[i]
+        )
+    timelock_controller._after_call(id)
+
+
+# --- governance ------------------------------------------------------------------------------------------
+
+
+# Called by `execute`, which holds the lock.
+@external
+@reentrant
+def update_delay(_delay: uint256):
+    """
+    @notice Change the delay of operations scheduled from now on; only by a scheduled operation.
+    @param _delay [s] From DELAY_FLOOR to MAX_DELAY.
+    """
+    assert msg.sender == self, "not the timelock"
+    assert _delay >= DELAY_FLOOR and _delay <= MAX_DELAY, "delay out of range"
+    log timelock_controller.MinimumDelayChange(
+        old_duration=timelock_controller.get_minimum_delay, new_duration=_delay
+    )
+    timelock_controller.get_minimum_delay = _delay
+
+
+# --- internals -------------------------------------------------------------------------------------------
+
+
+@view
+@internal
+def _check_executor():
+    """
+    @dev Role, and the engine running: governance must not act on users who cannot answer.
+    """
+    timelock_controller._only_role_or_open_role(timelock_controller.EXECUTOR_ROLE)
+    now: uint256 = 0
+    paused: bool = False
+    now, paused = staticcall ENGINE.clock()
+    assert not paused, "engine paused"

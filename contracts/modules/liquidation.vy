@@ -1,0 +1,163 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title What every step of a liquidation shares
+@license AGPL-3.0-only
+@notice Reads an account's book from the ledger and its maintenance margin from the risk engine, and keeps its
+    auction clock. Owns the addresses; each step has a module of its own.
+@dev Reasons: "paused", "not owner", "same account", "not liquidatable", "price unknown", "price limit",
+    "not improved".
+"""
+from contracts.interfaces import IClearinghouse
+from contracts.interfaces import ILiquidator
+from contracts.interfaces import IRiskEngine
+from contracts.modules import account_state
+from contracts.modules import auctions
+from contracts.modules import liquidation_words as words
+
+uses: auctions
+
+MAINTENANCE: constant(uint256) = 2  # basis of the risk engine
+UNKNOWN: constant(uint256) = 1  # state bit of the risk engine
+
+LEDGER: immutable(IClearinghouse)
+ENGINE: immutable(IRiskEngine)
+
+
+# One account under liquidation, as a call found it.
+struct Case:
+    account: uint256
+    now: uint256  # [s] effective time
+    parameters: ILiquidator.Parameters
+    stored: words.Clock  # what storage holds
+    clock: words.Clock  # as it stands now
+    book: IClearinghouse.Book
+    margin: IRiskEngine.Margin  # maintenance
+
+
+@deploy
+def __init__(_ledger: address, _engine: address):
+    LEDGER = IClearinghouse(_ledger)
+    ENGINE = IRiskEngine(_engine)
+
+
+@view
+@internal
+def _open_case(_account: uint256) -> Case:
+    now: uint256 = 0
+    paused: bool = False
+    now, paused = staticcall ENGINE.clock()
+    self._check_running(paused)
+    return self._case_at(_account, now)
+
+
+@view
+@internal
+def _case_at(_account: uint256, _now: uint256) -> Case:
+    parameters: ILiquidator.Parameters = auctions._parameters()
+    stored: words.Clock = auctions._clock_of(_account)
+    book: IClearinghouse.Book = staticcall LEDGER.book(_account)
+    margin: IRiskEngine.Margin = self._assess(book)
+    return Case(
+        account=_account,
+        now=_now,
+        parameters=parameters,
+        stored=stored,
+        clock=auctions._touch(stored, margin, _now, parameters),
+        book=book,
+        margin=margin,
+    )
+
+
+@view
+@internal
+def _assess(_book: IClearinghouse.Book) -> IRiskEngine.Margin:
+    return staticcall ENGINE.assess(
+        MAINTENANCE, _book.cash, _book.floor, _book.legs, _book.holdings
+    )
+
+
+@view
+@internal
+def _margin_of(_account: uint256) -> IRiskEngine.Margin:
+    return self._assess(staticcall LEDGER.book(_account))
+
+
+@internal
+def _close_case(_case: Case, _after: IRiskEngine.Margin):
+    """
+    @dev Leave the clock as the margin after the step demands.
+    """
+    clock: words.Clock = auctions._touch(_case.clock, _after, _case.now, _case.parameters)
+    auctions._store(_case.account, _case.stored, clock)
+
+
+@pure
+@internal
+def _is_over(_case: Case) -> bool:
+    """
+    @dev The auction ran out.
+    """
+    return _case.clock.elapsed >= _case.parameters.duration
+
+
+@view
+@internal
+def _state_of(_case: Case) -> uint256:
+    """
+    @dev E_im is asked only where E, MM and the clock do not decide.
+    """
+    if account_state._is_short(_case.margin.equity, _case.margin.requirement):
+        return account_state._state_of(
+            0, 0, _case.margin.equity, _case.margin.requirement, self._is_over(_case)
+        )
+    initial: IRiskEngine.Margin = staticcall ENGINE.assess(
+        0, _case.book.cash, _case.book.floor, _case.book.legs, _case.book.holdings
+    )
+    return account_state._state_of(
+        initial.equity,
+        initial.requirement,
+        _case.margin.equity,
+        _case.margin.requirement,
+        self._is_over(_case),
+    )
+
+
+@view
+@internal
+def _check_taker(_account: uint256, _taker: uint256):
+    """
+    @dev The caller owns the account that takes; another subaccount of the same owner may.
+    """
+    assert convert(_taker >> 96, address) == msg.sender, "not owner"
+    assert _taker != _account, "same account"
+
+
+@pure
+@internal
+def _check_running(_paused: bool):
+    assert not _paused, "paused"
+
+
+@pure
+@internal
+def _check_short(_margin: IRiskEngine.Margin):
+    assert account_state._is_short(_margin.equity, _margin.requirement), "not liquidatable"
+
+
+@pure
+@internal
+def _check_known(_state: uint256):
+    assert _state & UNKNOWN == 0, "price unknown"
+
+
+@pure
+@internal
+def _check_limit(_within: bool):
+    assert _within, "price limit"
+
+
+@pure
+@internal
+def _check_improved(_improved: bool):
+    assert _improved, "not improved"
