@@ -104,7 +104,7 @@ def fill_within(
 
 @external
 def report_and_fill(
-    _report: Bytes[8192],
+    _report: Bytes[16_384],
     _order: IOrderGateway.Order,
     _signature: Bytes[1024],
     _size: uint256,
