@@ -79,15 +79,35 @@ def notional_of(size: int, price: int) -> Usd:
 
 def discount(terms: AuctionTerms, calm_mmr: int, elapsed: int) -> Ppm:
     """d(t) [ppm of the price], rounded down; elapsed since t0 [s], paused time not counted."""
-    run = min(elapsed, terms.duration)
     span = terms.discount_max - terms.discount_min
-    share = terms.discount_min * terms.duration + span * run
-    return Ppm(mul_div_floor(share, calm_mmr, PPM * terms.duration))
+    share = terms.discount_min + mul_div_floor(span, min(elapsed, terms.duration), terms.duration)
+    return rate_of(share, calm_mmr)
+
+
+def rate_of(share: int, calm_mmr: int) -> Ppm:
+    """A share of the market's calm MMR_0 as a rate of notional [ppm], rounded down."""
+    return Ppm(mul_div_floor(calm_mmr, share, PPM))
 
 
 def insurance_fee(terms: AuctionTerms, calm_mmr: int) -> Ppm:
     """f_ins [ppm of notional], rounded down."""
-    return Ppm(mul_div_floor(terms.insurance_fee, calm_mmr, PPM))
+    return rate_of(terms.insurance_fee, calm_mmr)
+
+
+def take_price(mark: int, rate: int, *, is_long: bool) -> Price:
+    """What a taker pays for a long, or is paid against a short: the account never loses more than
+    the discount [USD wad]."""
+    if is_long:
+        return Price(mul_div_ceil(mark, PPM - rate, PPM))
+    return Price(mul_div_floor(mark, PPM + rate, PPM))
+
+
+def collateral_discount(elapsed: int, haircut: int, duration: int) -> Ppm:
+    """Step 0: from 0 to the token's MM haircut at T, on to all of the price at 2T [ppm]."""
+    if elapsed < duration:
+        return Ppm(mul_div_floor(haircut, elapsed, duration))
+    rest = min(elapsed - duration, duration)
+    return Ppm(haircut + mul_div_floor(PPM - haircut, rest, duration))
 
 
 def is_sound(terms: AuctionTerms) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
@@ -150,14 +151,14 @@ def is_valid_pair(im: Table, mm: Table, buffer: int) -> bool:
     )
 
 
-def monotone(rates: Sequence[int]) -> list[int]:
-    """Running maximum, so that rates never fall with k."""
-    best = 0
-    result = []
-    for rate in rates:
-        best = max(best, rate)
-        result.append(best)
-    return result
+def initial_rates(mm_rates: Sequence[int], leverages: Sequence[Fraction], buffer: int) -> list[Ppm]:
+    """IM rates of an exchange: max(1/leverage, (1 + b)·MMR), rounded up, never falling."""
+    rates: list[Ppm] = []
+    for mm_rate, leverage in zip(mm_rates, leverages, strict=True):
+        by_leverage = div_ceil(PPM * leverage.denominator, leverage.numerator)
+        by_buffer = div_ceil((PPM + buffer) * mm_rate, PPM)
+        rates.append(Ppm(max(by_leverage, by_buffer, *rates[-1:])))
+    return rates
 
 
 def encode_decimal(value: int) -> int | None:
@@ -166,7 +167,8 @@ def encode_decimal(value: int) -> int | None:
     The smallest exponent that fits is used, so the encoding is unique.
     """
     for exponent in range(MAX_EXPONENT + 1):
-        mantissa, rest = divmod(value, 10**exponent)
+        unit = int(10**exponent)
+        mantissa, rest = divmod(value, unit)
         if rest:
             return None
         if mantissa < 2**MANTISSA_BITS:
