@@ -3,6 +3,10 @@
 New risk feels a tightening at once, held risk on a clock, loosening is slow:
 ``s_mm <= s <= s_im`` and ``λ_mm >= λ >= λ_im`` always. Times are effective: paused time is not
 counted.
+
+A slope of x ppm an hour moves a clock by ``C(t) - C(t0)`` with ``C(t) = floor(t·x/3600)``: the
+rounding is that of absolute time, so it telescopes and pushing the same value again changes
+nothing, to the ppm (contracts/modules/load_line.vy).
 """
 
 from __future__ import annotations
@@ -72,8 +76,8 @@ def depth_mm(line: Line, now: int, slopes: Slopes) -> Ppm:
 
 
 def depth_im(line: Line, now: int, slopes: Slopes) -> Ppm:
-    """λ_im(t) = min(λ*, li0 + (t - t0)·slope); λ* = λ_min while the keeper is stale."""
-    target = slopes.depth_min if is_stale(line, now, slopes) else line.depth
+    """λ_im(t) = min(λ*, li0 + (t - t0)·slope); λ* = min(λ, λ_min) while the keeper is stale."""
+    target = min(line.depth, slopes.depth_min) if is_stale(line, now, slopes) else line.depth
     return Ppm(min(target, line.depth_im + _moved(line, now, slopes.depth_up)))
 
 
@@ -104,4 +108,4 @@ def push(line: Line, severity: int, depth: int, now: int, slopes: Slopes) -> Lin
 
 
 def _moved(line: Line, now: int, slope: int) -> int:
-    return div_floor((now - line.pushed) * slope, HOUR)
+    return div_floor(now * slope, HOUR) - div_floor(line.pushed * slope, HOUR)
