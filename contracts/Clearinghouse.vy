@@ -20,8 +20,10 @@ from contracts.modules import custody
 from contracts.modules import disposal
 from contracts.modules import health
 from contracts.modules import ledger_words
+from contracts.modules import outflow
 from contracts.modules import ownership
 from contracts.modules import positions
+from contracts.modules import reasons
 from contracts.modules import registry
 from contracts.modules import trading
 
@@ -31,9 +33,14 @@ initializes: ownership
 initializes: registry[ownership := ownership]
 initializes: accounts[ownership := ownership, registry := registry]
 initializes: positions
-initializes: health[accounts := accounts, positions := positions, registry := registry]
+initializes: health[positions := positions, registry := registry]
+initializes: outflow
 initializes: custody[
-    accounts := accounts, health := health, ownership := ownership, registry := registry
+    accounts := accounts,
+    health := health,
+    outflow := outflow,
+    ownership := ownership,
+    registry := registry,
 ]
 initializes: trading[
     accounts := accounts, health := health, positions := positions, registry := registry
@@ -55,7 +62,6 @@ exports: (
     custody.deposit,
     custody.withdraw,
     custody.transfer,
-    custody.cancel_withdrawal,
 )
 # anyone
 exports: custody.release
@@ -76,10 +82,8 @@ exports: (
     registry.add_gateway,
     registry.remove_gateway,
     registry.set_liquidator,
+    registry.set_vault,
     accounts.set_interest_rate,
-    custody.list_token,
-    custody.set_token_cap,
-    custody.set_collateral_multiple,
     custody.set_outflow,
 )
 
@@ -120,6 +124,21 @@ def collect(_account: uint256):
     accounts._store(_account, state)
 
 
+# --- the collateral vault --------------------------------------------------------------------------------
+
+
+@external
+def note_collateral(_account: uint256, _tokens: uint256):
+    """
+    @notice Which tokens an account holds now, as bits.
+    """
+    registry._check_vault()
+    state: ledger_words.AccountState = accounts._load_open(_account)
+    reasons._require(state.mode == accounts.CROSS, reasons.MODE)
+    state.tokens = _tokens
+    accounts._store(_account, state)
+
+
 # --- governance ------------------------------------------------------------------------------------------
 
 
@@ -130,7 +149,7 @@ def settle_market(_market: uint256):
     """
     ownership._check_owner()
     quote: IRiskEngine.Quote = staticcall IRiskEngine(registry.ENGINE).quote(_market)
-    assert quote.state == 4, "not reduce-only"
+    reasons._require(quote.state == 4, reasons.NOT_REDUCE_ONLY)
     g: int256 = convert(quote.mark, int256) - quote.funding
     positions._settle(_market, positions._sides(_market), g)
 
@@ -199,25 +218,29 @@ def custody_totals() -> IClearinghouse.Custody:
         deficit=custody.vault & (2**112 - 1),
         tickets=custody.tickets_total,
         interest=accounts.interest_collected,
-        queued=custody.queued_total,
     )
 
 
 @view
 @external
-def collateral_of(_account: uint256, _token: uint256) -> uint256:
-    """
-    @return [wad]
-    """
-    return accounts.balances[_account][_token]
+def settlement() -> address:
+    return registry.SETTLEMENT
 
 
 @view
 @external
-def token_at(_token: uint256) -> address:
-    if _token == 255:
-        return registry.SETTLEMENT
-    return custody.tokens[_token].token
+def vault() -> address:
+    return registry.vault
+
+
+@view
+@external
+def check_outflow(_account: uint256) -> bool:
+    """
+    @notice Reverts unless value may leave the account as it stands.
+    """
+    health._check_outflow(_account, accounts._peek(_account))
+    return True
 
 
 @view
@@ -228,11 +251,11 @@ def gateway_at(_gateway: uint256) -> address:
 
 @view
 @external
-def queued(_account: uint256, _token: uint256) -> custody.Withdrawal:
+def waiting(_receiver: address) -> uint256:
     """
-    @return The claim that waits [wad], and its receiver.
+    @return [USD wad] payments the outflow bucket had no room for yet.
     """
-    return custody.queue[_account][_token]
+    return outflow.waiting[255][_receiver]
 
 
 @view

@@ -1,7 +1,7 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Accounts: words, balances of collateral tokens, interest on negative cash
+@title Accounts: their words, interest on negative cash
 @license AGPL-3.0-only
 @notice account = owner (160 bits) | subaccount (96 bits). Interest runs on negative cash only: an index J
     grows by rate·dt of effective time, and on every touch, and in every view,
@@ -12,6 +12,7 @@ from contracts.interfaces import IRiskEngine
 from contracts.modules import fixed_point
 from contracts.modules import ledger_words
 from contracts.modules import ownership
+from contracts.modules import reasons
 from contracts.modules import registry
 
 uses: ownership
@@ -32,7 +33,6 @@ struct Interest:
 
 
 words: HashMap[uint256, uint256]
-balances: HashMap[uint256, HashMap[uint256, uint256]]  # account -> token -> [wad]
 indices: HashMap[uint256, uint256]  # [ray] J0 of accounts whose cash is negative
 interest: Interest
 interest_collected: uint256  # [USD wad]
@@ -49,8 +49,8 @@ def open_account(_subaccount: uint256, _mode: uint256, _gateways: uint256):
     @param _mode 1 CROSS, 2 ISOLATED.
     @param _gateways Bit g: gateway g may trade for the account.
     """
-    assert _subaccount < 2**96, "subaccount"
-    assert _mode in [CROSS, ISOLATED], "mode"
+    reasons._require(_subaccount < 2**96, reasons.SUBACCOUNT)
+    reasons._require(_mode in [CROSS, ISOLATED], reasons.MODE)
     account: uint256 = (convert(msg.sender, uint256) << 96) | _subaccount
     state: ledger_words.AccountState = self._load(account)
     self._check_empty(state)
@@ -66,7 +66,7 @@ def set_gateway(_account: uint256, _gateway: uint256, _allowed: bool):
     @notice Opt in to, or out of, a gateway.
     """
     state: ledger_words.AccountState = self._load_owned(_account)
-    assert _gateway < 8, "not a gateway"
+    reasons._require(_gateway < 8, reasons.NOT_A_GATEWAY)
     state.gateways = state.gateways & (255 ^ (1 << _gateway))
     if _allowed:
         state.gateways |= 1 << _gateway
@@ -81,7 +81,7 @@ def set_floor(_account: uint256, _floor: uint256):
     @param _floor [ppm of notional] a multiple of 100, at most 1e6; 0 for none.
     """
     state: ledger_words.AccountState = self._load_owned(_account)
-    assert _floor <= 10**6 and _floor % FLOOR_UNIT == 0, "floor"
+    reasons._require(_floor <= 10**6 and _floor % FLOOR_UNIT == 0, reasons.FLOOR)
     state.floor = _floor // FLOOR_UNIT
     self._store(_account, state)
     log IClearinghouse.FloorSet(account=_account, floor=_floor)
@@ -97,7 +97,7 @@ def set_interest_rate(_rate: uint256):
     @param _rate [ray per second], at most 100 % a year.
     """
     ownership._check_owner()
-    assert _rate <= MAX_RATE, "rate"
+    reasons._require(_rate <= MAX_RATE, reasons.RATE)
     now: uint256 = self._now()
     self.interest = Interest(rate=_rate, index=self._index_at(now), at=now)
     log IClearinghouse.InterestRateSet(rate=_rate)
@@ -157,7 +157,7 @@ def _load(_account: uint256) -> ledger_words.AccountState:
 @internal
 def _load_open(_account: uint256) -> ledger_words.AccountState:
     state: ledger_words.AccountState = self._load(_account)
-    assert state.mode != UNOPENED, "not opened"
+    reasons._require(state.mode != UNOPENED, reasons.NOT_OPENED)
     return state
 
 
@@ -174,35 +174,19 @@ def _store(_account: uint256, _state: ledger_words.AccountState):
     self.words[_account] = ledger_words._pack_account(_state)
 
 
-@internal
-def _credit_token(_account: uint256, _state: ledger_words.AccountState, _token: uint256, _amount: uint256) -> uint256:
-    """
-    @dev Returns the account's token bits.
-    """
-    self.balances[_account][_token] += _amount
-    return _state.tokens | (1 << _token)
-
-
-@internal
-def _debit_token(_account: uint256, _state: ledger_words.AccountState, _token: uint256, _amount: uint256) -> uint256:
-    """
-    @dev Returns the account's token bits.
-    """
-    held: uint256 = self.balances[_account][_token]
-    assert _amount <= held, "balance"
-    self.balances[_account][_token] = held - _amount
-    if _amount < held:
-        return _state.tokens
-    return _state.tokens & (255 ^ (1 << _token))
-
-
 @view
 @internal
 def _check_owned(_account: uint256):
-    assert _account >> 96 == convert(msg.sender, uint256), "not your account"
+    reasons._require(_account >> 96 == convert(msg.sender, uint256), reasons.NOT_YOUR_ACCOUNT)
 
 
 @pure
 @internal
 def _check_empty(_state: ledger_words.AccountState):
-    assert _state.cash == 0 and _state.tokens == 0 and _state.markets == 0, "account not empty"
+    reasons._require(_state.cash == 0 and _state.tokens == 0 and _state.markets == 0, reasons.ACCOUNT_NOT_EMPTY)
+
+
+@pure
+@internal
+def _check_opted_in(_state: ledger_words.AccountState, _gateway: uint256):
+    reasons._require((_state.gateways >> _gateway) & 1 == 1, reasons.GATEWAY_NOT_ALLOWED)

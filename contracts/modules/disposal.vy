@@ -7,6 +7,7 @@
     paid out: what an account is owed becomes its cash.
 """
 from contracts.interfaces import IClearinghouse
+from contracts.interfaces import ICollateralVault
 from contracts.interfaces import IRiskEngine
 from contracts.modules import accounts
 from contracts.modules import custody
@@ -14,6 +15,7 @@ from contracts.modules import fixed_point
 from contracts.modules import health
 from contracts.modules import ledger_words
 from contracts.modules import positions
+from contracts.modules import reasons
 from contracts.modules import registry
 from contracts.modules import side_index
 from contracts.modules import trading
@@ -68,17 +70,18 @@ def sell_collateral(
     @param _payment [USD wad]
     """
     registry._check_liquidator()
-    assert _from != _to, "self trade"
+    reasons._require(_from != _to, reasons.SELF_TRADE)
     seller: ledger_words.AccountState = accounts._load_open(_from)
     buyer: ledger_words.AccountState = accounts._load_open(_to)
-    assert buyer.mode == CROSS, "mode"
-    seller.tokens = accounts._debit_token(_from, seller, _token, _amount)
-    buyer.tokens = accounts._credit_token(_to, buyer, _token, _amount)
+    reasons._require(buyer.mode == CROSS, reasons.MODE)
+    seller.tokens, buyer.tokens = extcall ICollateralVault(registry.vault).move(
+        _from, _to, _token, _amount
+    )
     seller.cash += convert(_payment, int256)
     buyer.cash -= convert(_payment, int256)
     accounts._store(_from, seller)
     accounts._store(_to, buyer)
-    assert buyer.cash >= 0, "cash"
+    reasons._require(buyer.cash >= 0, reasons.CASH)
     margin: IRiskEngine.Margin = health._assess(health.LIVE, health._book(_to, buyer))
     health._check_running(margin.state)
     health._check_initial(margin)
@@ -136,7 +139,7 @@ def write_off(_account: uint256, _socialised: uint256):
     """
     registry._check_liquidator()
     state: ledger_words.AccountState = accounts._load_open(_account)
-    assert state.markets == 0 and state.cash <= 0, "not flat"
+    reasons._require(state.markets == 0 and state.cash <= 0, reasons.NOT_FLAT)
     forgiven: uint256 = convert(-state.cash, uint256)
     state.cash = 0
     accounts._store(_account, state)
@@ -172,4 +175,4 @@ def _check_gives(_before: int256, _after: int256):
     """
     @dev Towards zero, not through it.
     """
-    assert abs(_after) < abs(_before) and (_after == 0 or (_after > 0) == (_before > 0)), "size"
+    reasons._require(abs(_after) < abs(_before) and (_after == 0 or (_after > 0) == (_before > 0)), reasons.SIZE)

@@ -7,18 +7,17 @@
     ended epochs.
 """
 from contracts.interfaces import IClearinghouse
+from contracts.interfaces import ICollateralVault
 from contracts.interfaces import IRiskEngine
-from contracts.modules import accounts
 from contracts.modules import ledger_words
 from contracts.modules import positions
+from contracts.modules import reasons
 from contracts.modules import registry
 
-uses: accounts
 uses: positions
 uses: registry
 
 MAX_LEGS: constant(uint256) = 16
-MAX_TOKENS: constant(uint256) = 8
 INITIAL: constant(uint256) = 0
 LIVE: constant(uint256) = 1
 MAINTENANCE: constant(uint256) = 2
@@ -55,20 +54,8 @@ def _book(_account: uint256, _state: ledger_words.AccountState) -> IClearinghous
                 )
             )
     if _state.tokens != 0:
-        book.holdings = self._holdings(_account, _state.tokens)
+        book.holdings = staticcall ICollateralVault(registry.vault).holdings(_account, _state.tokens)
     return book
-
-
-@view
-@internal
-def _holdings(_account: uint256, _tokens: uint256) -> DynArray[IRiskEngine.Holding, MAX_TOKENS]:
-    holdings: DynArray[IRiskEngine.Holding, MAX_TOKENS] = []
-    for token: uint256 in range(MAX_TOKENS):
-        if (_tokens >> token) & 1 == 1:
-            holdings.append(
-                IRiskEngine.Holding(token=token, amount=accounts.balances[_account][token])
-            )
-    return holdings
 
 
 @view
@@ -85,23 +72,23 @@ def _check_outflow(_account: uint256, _state: ledger_words.AccountState):
     """
     @dev After value left the account: E_im >= IM, nothing it holds settles, cash is not negative.
     """
-    assert _state.cash >= 0, "cash"
+    reasons._require(_state.cash >= 0, reasons.CASH)
     margin: IRiskEngine.Margin = self._assess(INITIAL, self._book(_account, _state))
     self._check_running(margin.state)
-    assert margin.state & SETTLING == 0, "settling"
+    reasons._require(margin.state & SETTLING == 0, reasons.SETTLING)
     self._check_initial(margin)
 
 
 @pure
 @internal
 def _check_running(_state: uint256):
-    assert _state & PAUSED == 0, "paused"
+    reasons._require(_state & PAUSED == 0, reasons.PAUSED)
 
 
 @pure
 @internal
 def _check_initial(_margin: IRiskEngine.Margin):
-    assert _margin.equity >= convert(_margin.requirement, int256), "initial margin"
+    reasons._require(_margin.equity >= convert(_margin.requirement, int256), reasons.INITIAL_MARGIN)
 
 
 @pure

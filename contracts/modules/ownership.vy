@@ -8,6 +8,8 @@
 """
 from snekmate.auth import ownable
 
+from contracts.modules import reasons
+
 initializes: ownable
 
 
@@ -26,7 +28,7 @@ def hand_over(_new_owner: address):
     @param _new_owner A contract; the timelock.
     """
     self._check_owner()
-    assert _new_owner.is_contract, "no code"
+    reasons._require(_new_owner.is_contract, reasons.NO_CODE)
     ownable._transfer_ownership(_new_owner)
 
 
@@ -39,4 +41,4 @@ def owner() -> address:
 @view
 @internal
 def _check_owner():
-    assert msg.sender == ownable.owner, "not owner"
+    reasons._require(msg.sender == ownable.owner, reasons.NOT_OWNER)

@@ -10,6 +10,7 @@
 @dev g is price - F throughout.
 """
 from contracts.interfaces import IClearinghouse
+from contracts.modules import reasons
 from contracts.modules import fixed_point
 from contracts.modules import ledger_words
 from contracts.modules import side_index
@@ -211,7 +212,7 @@ def _open(_market: uint256, _change: Change, _delta: int256, _g: int256) -> Chan
     is_cut: bool = change.sides.long_cut if is_long else change.sides.short_cut
     if is_cut:
         scale, credit = self._scale_and_credit(_market, LONG if is_long else SHORT, True)
-        assert abs(credit) < MAX_CREDIT, "position range"
+        reasons._require(abs(credit) < MAX_CREDIT, reasons.POSITION_RANGE)
     opened: side_index.Opened = side_index._open(
         self._magnitude(_delta), _g, is_long, scale, credit, is_cut
     )
@@ -361,7 +362,7 @@ def _end_side(
     """
     @dev Returns what the side is owed.
     """
-    assert _epoch < 32767, "epochs"
+    reasons._require(_epoch < 32767, reasons.EPOCHS)
     scale: uint256 = 0
     credit: int256 = 0
     scale, credit = self._scale_and_credit(_market, _side, _is_cut)
@@ -409,4 +410,4 @@ def _check_range(_total: uint256, _z: int256):
     """
     @dev FORMULAS 1: asserted on opens only, so that closing never reverts.
     """
-    assert _total < MAX_SCALED and abs(_z) < MAX_Z, "position range"
+    reasons._require(_total < MAX_SCALED and abs(_z) < MAX_Z, reasons.POSITION_RANGE)

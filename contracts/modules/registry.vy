@@ -7,6 +7,7 @@
     are registered by the owner. A gateway also needs the account's own opt-in, bit g of its word.
 """
 from contracts.interfaces import IClearinghouse
+from contracts.modules import reasons
 from contracts.modules import ownership
 
 uses: ownership
@@ -20,11 +21,12 @@ gateway_ids: HashMap[address, uint256]  # id + 1
 gateways: address[MAX_GATEWAYS]
 gateway_count: uint256
 liquidator: address
+vault: address
 
 
 @deploy
 def __init__(_engine: address, _settlement: address):
-    assert _engine.is_contract and _settlement.is_contract, "no code"
+    reasons._require(_engine.is_contract and _settlement.is_contract, reasons.NO_CODE)
     ENGINE = _engine
     SETTLEMENT = _settlement
 
@@ -48,7 +50,7 @@ def remove_gateway(_gateway: address):
     @notice Stop a gateway for good; its number is not used again.
     """
     ownership._check_owner()
-    assert self.gateway_ids[_gateway] != 0, "not a gateway"
+    reasons._require(self.gateway_ids[_gateway] != 0, reasons.NOT_A_GATEWAY)
     self.gateway_ids[_gateway] = 0
     log IClearinghouse.GatewayRemoved(gateway=_gateway)
 
@@ -59,22 +61,39 @@ def set_liquidator(_liquidator: address):
     @notice Register the contract that holds the liquidation rules.
     """
     ownership._check_owner()
-    assert _liquidator.is_contract, "no code"
+    reasons._require(_liquidator.is_contract, reasons.NO_CODE)
     self.liquidator = _liquidator
     log IClearinghouse.LiquidatorSet(liquidator=_liquidator)
+
+
+@external
+def set_vault(_vault: address):
+    """
+    @notice Register the collateral vault, once.
+    """
+    ownership._check_owner()
+    reasons._require(self.vault == empty(address) and _vault.is_contract, reasons.NOT_VAULT)
+    self.vault = _vault
+    log IClearinghouse.VaultSet(vault=_vault)
+
+
+@view
+@internal
+def _check_vault():
+    reasons._require(msg.sender == self.vault, reasons.NOT_VAULT)
 
 
 @view
 @internal
 def _check_new(_gateway: address):
-    assert _gateway.is_contract, "no code"
-    assert self.gateway_ids[_gateway] == 0 and self.gateway_count < MAX_GATEWAYS, "gateway"
+    reasons._require(_gateway.is_contract, reasons.NO_CODE)
+    reasons._require(self.gateway_ids[_gateway] == 0 and self.gateway_count < MAX_GATEWAYS, reasons.GATEWAY)
 
 
 @view
 @internal
 def _check_liquidator():
-    assert msg.sender == self.liquidator, "not liquidator"
+    reasons._require(msg.sender == self.liquidator, reasons.NOT_LIQUIDATOR)
 
 
 @view
@@ -84,5 +103,5 @@ def _calling_gateway() -> uint256:
     @dev Number of the calling gateway.
     """
     number: uint256 = self.gateway_ids[msg.sender]
-    assert number != 0, "not a gateway"
+    reasons._require(number != 0, reasons.NOT_A_GATEWAY)
     return number - 1

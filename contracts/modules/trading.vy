@@ -13,6 +13,7 @@ from contracts.modules import fixed_point
 from contracts.modules import health
 from contracts.modules import ledger_words
 from contracts.modules import positions
+from contracts.modules import reasons
 from contracts.modules import registry
 
 uses: accounts
@@ -100,7 +101,7 @@ def _move(
     _fee: uint256,
 ) -> Party:
     state: ledger_words.AccountState = accounts._load_open(_account)
-    self._check_opted_in(state, _gateway)
+    accounts._check_opted_in(state, _gateway)
     return self._change(_account, state, _market, _sides, _delta, _g, _fee)
 
 
@@ -142,13 +143,13 @@ def _check_party(_party: Party, _market: uint256, _quote: IRiskEngine.Quote, _mu
     before: int256 = _party.change.before
     after: int256 = _party.change.after
     reduces: bool = abs(after) < abs(before) and (after == 0 or (after > 0) == (before > 0))
-    assert after == 0 or convert(abs(after), uint256) >= _quote.min_size, "below minimum"
-    assert reduces or not _must_reduce, "reduce only"
+    reasons._require(after == 0 or convert(abs(after), uint256) >= _quote.min_size, reasons.BELOW_MINIMUM)
+    reasons._require(reduces or not _must_reduce, reasons.REDUCE_ONLY)
     book: IClearinghouse.Book = health._book(_party.account, _party.state)
     margin: IRiskEngine.Margin = health._assess(health.INITIAL, book)
     if not reduces:
-        assert margin.state & SETTLING == 0, "settling"
-        assert (margin.state >> (32 + _market)) & 1 == 0, "above last bound"
+        reasons._require(margin.state & SETTLING == 0, reasons.SETTLING)
+        reasons._require((margin.state >> (32 + _market)) & 1 == 0, reasons.ABOVE_LAST_BOUND)
         health._check_initial(margin)
     elif margin.equity < convert(margin.requirement, int256):
         self._check_reduction(_party, book, _market)
@@ -178,7 +179,7 @@ def _check_reduction(_party: Party, _book: IClearinghouse.Book, _market: uint256
                 open_interest=0,
             )
         )
-    assert health._improves(health._assess(health.MAINTENANCE, book), after), "margin"
+    reasons._require(health._improves(health._assess(health.MAINTENANCE, book), after), reasons.MARGIN)
 
 
 @pure
@@ -188,12 +189,12 @@ def _price_of(_quote: IRiskEngine.Quote, _price: uint256, _maker_buys: bool) -> 
     @dev The order's price within the band; while settling the mark, if the order's price allows it.
     """
     mark: uint256 = _quote.mark
-    assert mark != 0, "no price"
+    reasons._require(mark != 0, reasons.NO_PRICE)
     if _quote.state & SETTLING != 0:
-        assert _price == mark or (_price > mark) == _maker_buys, "limit"
+        reasons._require(_price == mark or (_price > mark) == _maker_buys, reasons.LIMIT)
         return mark
     distance: uint256 = max(_price, mark) - min(_price, mark)
-    assert distance * PPM <= mark * _quote.band, "price band"
+    reasons._require(distance * PPM <= mark * _quote.band, reasons.PRICE_BAND)
     return _price
 
 
@@ -204,20 +205,14 @@ def _check_open_interest(_before: uint256, _after: uint256, _quote: IRiskEngine.
     @dev OI' <= max(OI, H), USD at mark.
     """
     if _after > _before and _quote.open_interest_cap != max_value(uint256):
-        assert _after * _quote.mark <= _quote.open_interest_cap * WAD, "open interest"
+        reasons._require(_after * _quote.mark <= _quote.open_interest_cap * WAD, reasons.OPEN_INTEREST)
 
 
 @pure
 @internal
 def _check_size(_maker: uint256, _taker: uint256, _size: int256):
-    assert _size != 0 and abs(_size) < convert(MAX_SIZE, int256), "size"
-    assert _maker != _taker, "self trade"
-
-
-@pure
-@internal
-def _check_opted_in(_state: ledger_words.AccountState, _gateway: uint256):
-    assert (_state.gateways >> _gateway) & 1 == 1, "gateway not allowed"
+    reasons._require(_size != 0 and abs(_size) < convert(MAX_SIZE, int256), reasons.SIZE)
+    reasons._require(_maker != _taker, reasons.SELF_TRADE)
 
 
 @pure
@@ -226,5 +221,5 @@ def _check_list(_state: ledger_words.AccountState):
     """
     @dev At most 16 markets, one of them where isolated.
     """
-    assert _state.markets != 0, "too many markets"
-    assert _state.mode != ISOLATED or _state.markets < 64, "isolated"
+    reasons._require(_state.markets != 0, reasons.TOO_MANY_MARKETS)
+    reasons._require(_state.mode != ISOLATED or _state.markets < 64, reasons.ISOLATED)
