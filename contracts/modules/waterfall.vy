@@ -42,12 +42,13 @@ def _resolve(_account: uint256):
     case: liquidation.Case = liquidation._open_case(_account)
     self._check_resolvable(case)
     self._check_collateral(case.book)
-    live: DynArray[uint256, 16] = self._live_markets(case)
+    markets: DynArray[uint256, 16] = []
+    is_all: bool = False
+    markets, is_all = self._closable(case)
     cash: int256 = 0
     closed: DynArray[IClearinghouse.ClosedLeg, 16] = []
-    cash, closed = extcall liquidation.LEDGER.close_at_mark(_account, live)
-    is_flat: bool = len(live) == len(case.book.legs) and len(case.book.holdings) == 0
-    split: Split = self._split_of(closed, cash, is_flat)
+    cash, closed = extcall liquidation.LEDGER.close_at_mark(_account, markets)
+    split: Split = self._split_of(closed, cash, is_all and len(case.book.holdings) == 0)
     for leg: IClearinghouse.ClosedLeg in closed:
         split = self._settle_leg(_account, leg, split, case.parameters.min_deficit)
     self._finish(case, cash, split)
@@ -177,23 +178,34 @@ def _share_of(_loss: uint256, _split: Split) -> uint256:
 
 @view
 @internal
-def _live_markets(_case: liquidation.Case) -> DynArray[uint256, 16]:
+def _closable(_case: liquidation.Case) -> (DynArray[uint256, 16], bool):
     """
-    @dev The legs whose price is known; the others stay.
+    @dev The account's markets but those whose price is unknown, and whether that is all of them. A position of
+        an ended epoch needs no price: it is no leg of the book.
     """
-    live: DynArray[uint256, 16] = []
-    for leg: IRiskEngine.Leg in _case.book.legs:
-        if _case.margin.state & UNKNOWN == 0 or self._is_known(leg.market):
-            live.append(leg.market)
-    assert len(live) > 0 or len(_case.book.legs) == 0, "price unknown"
-    return live
+    holder: IClearinghouse.Account = staticcall liquidation.LEDGER.account(_case.account)
+    if _case.margin.state & UNKNOWN == 0:
+        return holder.markets, True
+    frozen: uint256 = self._frozen_markets(_case.book)
+    closable: DynArray[uint256, 16] = []
+    for market: uint256 in holder.markets:
+        if (frozen >> market) & 1 == 0:
+            closable.append(market)
+    assert len(closable) > 0 or len(holder.markets) == 0, "price unknown"
+    return closable, len(closable) == len(holder.markets)
 
 
 @view
 @internal
-def _is_known(_market: uint256) -> bool:
-    reference: IRiskEngine.Reference = staticcall liquidation.ENGINE.reference_of(_market)
-    return reference.state & UNKNOWN == 0
+def _frozen_markets(_book: IClearinghouse.Book) -> uint256:
+    """
+    @dev Bit m: the leg in market m has an unknown price.
+    """
+    frozen: uint256 = 0
+    for leg: IRiskEngine.Leg in _book.legs:
+        reference: IRiskEngine.Reference = staticcall liquidation.ENGINE.reference_of(leg.market)
+        frozen |= (reference.state & UNKNOWN) << leg.market
+    return frozen
 
 
 @view

@@ -1,0 +1,22 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title One owner for each shared revert reason
+@license AGPL-3.0-only
+@dev An inline reason costs 114 bytes, a call of one of these 15 (STYLE, P16).
+"""
+
+
+@pure
+@internal
+def _check_bounds(_value: uint256, _low: uint256, _high: uint256):
+    assert _low <= _value and _value <= _high, "out of bounds"
+
+
+@pure
+@internal
+def _check_fit(_ok: bool):
+    """
+    @dev Parameters that are each within bounds but do not fit together.
+    """
+    assert _ok, "bad parameters"

@@ -1,0 +1,166 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Steward: what a push of severity and depth may do
+@license AGPL-3.0-only
+@notice One message for several assets, signed whole by a quorum. Any failing check reverts it whole.
+@dev EIP-712: Push(bytes32 inputs,uint256 valid_until,Line[] lines)
+    Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce). `inputs` is the hash of the data the push
+    was computed from (provenance), only logged. `valid_until` is Unix time; `nonce` the effective time of the
+    push it builds on (t0 of the load line), which at least min_delay >= 60 s makes strictly rising.
+    Steps are against the values last pushed, not against the clocks. A depth below depth_min is accepted only
+    if it does not fall: governance may raise depth_min above the depth in force without locking the keeper out.
+    rules: step_up 20 | step_down 20 | depth_fall 20 | depth_rise 20 | min_delay 24; max_age and depth_min are
+    in the word of `effective_time`.
+    Reasons: "expired", "not listed", "nonce", "too soon", "step", "out of bounds", "paused"; signatures: `quorum`.
+"""
+from contracts.interfaces import IRiskEngine
+from contracts.modules import checks
+from contracts.modules import effective_time
+from contracts.modules import governance
+from contracts.modules import load_line
+from contracts.modules import quorum
+
+uses: effective_time
+uses: governance
+uses: load_line
+uses: quorum
+
+LINE_HASH: constant(bytes32) = keccak256(
+    "Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce)"
+)
+PUSH_HASH: constant(bytes32) = keccak256(
+    "Push(bytes32 inputs,uint256 valid_until,Line[] lines)Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce)"
+)
+PPM: constant(uint256) = 10**6
+M20: constant(uint256) = 2**20 - 1
+M24: constant(uint256) = 2**24 - 1
+
+
+rules: uint256
+
+
+# --- keeper ----------------------------------------------------------------------------------------------
+
+
+@external
+def push(
+    _inputs: bytes32,
+    _valid_until: uint256,
+    _lines: DynArray[IRiskEngine.Line, 40],
+    _signatures: DynArray[IRiskEngine.Signature, 9],
+):
+    """
+    @notice Push severity and depth of several assets; anyone may bring a signed message.
+    @param _inputs Hash of the input window.
+    @param _valid_until Last second of validity [Unix time].
+    @param _lines What to push.
+    @param _signatures In ascending order of their signers.
+    """
+    effective_time._check_running()
+    self._check_valid(_valid_until)
+    self._check_signatures(_inputs, _valid_until, _lines, _signatures)
+    clock: uint256 = effective_time.word
+    now: uint256 = effective_time._now(clock)
+    rules: uint256 = self.rules
+    for line: IRiskEngine.Line in _lines:
+        self._check_line(line, load_line.lines[line.asset], rules, clock, now)
+        load_line._set_line(line.asset, line.severity, line.depth, clock, now)
+    log IRiskEngine.Pushed(pusher=msg.sender, inputs=_inputs, lines=_lines)
+
+
+# --- governance ------------------------------------------------------------------------------------------
+
+
+@external
+def set_push_rules(_rules: IRiskEngine.PushRules):
+    """
+    @notice Steps, delay, staleness and the least depth.
+    """
+    governance._check_owner()
+    self._set_push_rules(_rules)
+
+
+# --- views -----------------------------------------------------------------------------------------------
+
+
+@view
+@external
+def push_rules() -> IRiskEngine.PushRules:
+    rules: uint256 = self.rules
+    return IRiskEngine.PushRules(
+        step_up=rules >> 84 & M20,
+        step_down=rules >> 64 & M20,
+        depth_fall=rules >> 44 & M20,
+        depth_rise=rules >> 24 & M20,
+        min_delay=rules & M24,
+        max_age=effective_time.word >> effective_time.MAX_AGE & M24,
+        depth_min=effective_time.word >> effective_time.DEPTH_MIN & M20,
+    )
+
+
+# --- internals -------------------------------------------------------------------------------------------
+
+
+@view
+@internal
+def _check_valid(_valid_until: uint256):
+    assert block.timestamp <= _valid_until, "expired"
+
+
+@view
+@internal
+def _check_signatures(
+    _inputs: bytes32,
+    _valid_until: uint256,
+    _lines: DynArray[IRiskEngine.Line, 40],
+    _signatures: DynArray[IRiskEngine.Signature, 9],
+):
+    hashes: bytes32[40] = empty(bytes32[40])
+    for i: uint256 in range(len(_lines), bound=40):
+        hashes[i] = keccak256(abi_encode(LINE_HASH, _lines[i]))
+    lines: bytes32 = keccak256(slice(abi_encode(hashes), 0, 32 * len(_lines)))
+    struct_hash: bytes32 = keccak256(abi_encode(PUSH_HASH, _inputs, _valid_until, lines))
+    quorum._check_quorum(len(_signatures))
+    signer: address = empty(address)
+    for signature: IRiskEngine.Signature in _signatures:
+        signer = quorum._check_signature(struct_hash, signature, signer)
+
+
+@pure
+@internal
+def _check_line(
+    _push: IRiskEngine.Line, _line: uint256, _rules: uint256, _clock: uint256, _now: uint256
+):
+    t0: uint256 = _line >> load_line.T0 & load_line.M32
+    assert t0 != 0, "not listed"
+    assert _push.nonce == t0, "nonce"
+    assert _now - t0 >= _rules & M24, "too soon"
+    checks._check_bounds(_push.severity, 0, PPM)
+    depth: uint256 = _line >> load_line.DEPTH & M20
+    low: uint256 = min(depth, _clock >> effective_time.DEPTH_MIN & M20)
+    checks._check_bounds(_push.depth, low, PPM)
+    severity: uint256 = _line >> load_line.S
+    self._check_step(severity, _push.severity, _rules >> 84 & M20, _rules >> 64 & M20)
+    self._check_step(depth, _push.depth, _rules >> 24 & M20, _rules >> 44 & M20)
+
+
+@pure
+@internal
+def _check_step(_old: uint256, _new: uint256, _up: uint256, _down: uint256):
+    assert _new <= _old + _up and _old <= _new + _down, "step"
+
+
+@internal
+def _set_push_rules(_rules: IRiskEngine.PushRules):
+    checks._check_bounds(_rules.step_up, 1, 250_000)
+    checks._check_bounds(_rules.step_down, 1, 50_000)
+    checks._check_bounds(_rules.depth_fall, 1, 250_000)
+    checks._check_bounds(_rules.depth_rise, 1, 50_000)
+    checks._check_bounds(_rules.min_delay, 60, 86_400)
+    checks._check_bounds(_rules.max_age, 3 * _rules.min_delay, 2_592_000)
+    checks._check_bounds(_rules.depth_min, 50_000, PPM)
+    word: uint256 = _rules.step_up << 84 | _rules.step_down << 64 | _rules.depth_fall << 44
+    self.rules = word | _rules.depth_rise << 24 | _rules.min_delay
+    effective_time._set_keeper_rules(_rules.max_age, _rules.depth_min)
+    log IRiskEngine.PushRulesSet(rules=_rules)
