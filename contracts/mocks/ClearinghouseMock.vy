@@ -24,8 +24,8 @@ struct Trade:
 
 
 trades: public(DynArray[Trade, 64])
-deposited: public(HashMap[uint256, HashMap[uint256, uint256]])
-tokens: HashMap[uint256, address]
+deposited: public(HashMap[uint256, uint256])
+settlement: public(address)
 mark: uint256
 maker_fee: uint256  # [ppm]
 taker_fee: uint256  # [ppm]
@@ -33,8 +33,8 @@ reason: String[32]
 
 
 @external
-def set_token(_token: uint256, _address: address):
-    self.tokens[_token] = _address
+def set_settlement(_token: address):
+    self.settlement = _token
 
 
 @external
@@ -86,16 +86,10 @@ def trade(
 
 
 @external
-def deposit_from(_account: uint256, _token: uint256, _amount: uint256):
+def deposit_from(_account: uint256, _amount: uint256):
     owner: address = convert(_account >> 96, address)
-    assert extcall IERC20(self.tokens[_token]).transferFrom(owner, self, _amount)
-    self.deposited[_account][_token] += _amount
-
-
-@view
-@external
-def token_at(_token: uint256) -> address:
-    return self.tokens[_token]
+    assert extcall IERC20(self.settlement).transferFrom(owner, self, _amount)
+    self.deposited[_account] += _amount
 
 
 @view

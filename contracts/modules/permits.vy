@@ -4,6 +4,7 @@
 @title Deposits with a permit
 @license AGPL-3.0-only
 @notice An ERC-2612 permit for the clearinghouse and the deposit it is for, in one transaction of the owner.
+    Settlement token only: collateral goes to the collateral vault, by its owner himself.
 """
 from contracts.modules import matching
 from contracts.modules import orders
@@ -18,7 +19,6 @@ PERMIT: constant(bytes4) = method_id(
 @external
 def deposit_with_permit(
     _account: uint256,
-    _token: uint256,
     _amount: uint256,
     _deadline: uint256,
     _v: uint8,
@@ -26,13 +26,14 @@ def deposit_with_permit(
     _s: bytes32,
 ):
     """
-    @notice Deposit the caller's tokens into an account of his with an ERC-2612 permit for the clearinghouse.
+    @notice Deposit the caller's settlement tokens into an account of his with an ERC-2612 permit for the
+        clearinghouse. The account must have opted in to this gateway.
     @param _amount [token units] Of the permit and of the deposit.
     @dev Anyone may use up the permit first, so its failure means nothing: what counts is whether the allowance is
         there. Nothing of the token's answer is copied.
     """
     orders._check_owner_of(_account)
-    token: address = staticcall matching.CLEARINGHOUSE.token_at(_token)
+    token: address = staticcall matching.CLEARINGHOUSE.settlement()
     permitted: bool = raw_call(
         token,
         abi_encode(
@@ -47,4 +48,4 @@ def deposit_with_permit(
         ),
         revert_on_failure=False,
     )
-    extcall matching.CLEARINGHOUSE.deposit_from(_account, _token, _amount)
+    extcall matching.CLEARINGHOUSE.deposit_from(_account, _amount)
