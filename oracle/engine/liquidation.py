@@ -128,7 +128,10 @@ def is_restored(equity: int, requirement: int, buffer: int) -> bool:
 
 
 def shortfall_after(stake: Stake, size: int, fee: int, buffer: int) -> int:
-    """PPM·[(1 + b)·MM' - E'] after ``size`` is taken at the fee [ppm]; <= 0 is restored."""
+    """PPM·[(1 + b)·MM' - E'] after ``size`` is taken at the fee [ppm]; <= 0 is restored.
+
+    With every rounding of a real take against the account.
+    """
     left = notional_of(abs(stake.size) - size, stake.price)
     requirement = stake.rest + stake.load.requirement(left)
     cost = mul_div_ceil(wad_mul_ceil(size, stake.price), fee, PPM)
@@ -138,20 +141,21 @@ def shortfall_after(stake: Stake, size: int, fee: int, buffer: int) -> int:
 def liquidation_size(stake: Stake, fee: int, buffer: int) -> Size:
     """q*: the least size that restores (1 + b)·MM, all of the leg if none does [base wad].
 
-    Newton's rule on a convex, piecewise linear function: each step divides what is missing by the
-    slope of the bracket the remainder lies in, so it never passes the root and ends in the bracket
-    it lands in.
+    Newton's rule on a convex, piecewise linear function, exact (contracts/modules/margin.vy): each
+    step divides what is missing by the slope of the bracket the remainder lies in, so it never
+    passes the root and ends in the bracket it lands in. N is rounded up once, nothing else is
+    rounded: after the take the account is restored up to 4 wei.
     """
     whole = abs(stake.size)
     taken = 0
-    while (missing := shortfall_after(stake, taken, fee, buffer)) > 0:
-        slope = _slope(stake, whole - taken, fee, buffer)
+    while taken < whole:
+        missing, slope = _missing_and_slope(stake, taken, fee, buffer)
+        if missing <= 0:
+            return Size(taken)
         if slope <= 0:
-            return Size(whole)
-        taken += div_ceil(missing * WAD * stake.load.blend.denominator, slope * stake.price)
-        if taken >= whole:
-            return Size(whole)
-    return Size(taken)
+            break
+        taken += div_ceil(missing, slope * stake.price)
+    return Size(whole)
 
 
 def q_star_reference(stake: Stake, fee: int, buffer: int) -> Fraction | None:
@@ -183,12 +187,18 @@ def least_take(q_star: int, minimum: int) -> Size:
     return Size(min(q_star, max(div_ceil(q_star, 10), minimum)))
 
 
-def _slope(stake: Stake, left: int, fee: int, buffer: int) -> int:
-    """PPM·denominator·[(1+b)·r - f] of the bracket a remainder lies in, seen from below."""
-    notional = notional_of(left, stake.price)
-    load = stake.load
-    rate = load.blend.marginal_below(notional, load.severity, load.depth)
-    return (PPM + buffer) * rate - fee * load.blend.denominator
+def _missing_and_slope(stake: Stake, taken: int, fee: int, buffer: int) -> tuple[int, int]:
+    """(1+b)·MM' - E' and the rate at which a unit of notional lowers it.
+
+    Both times PPM·denominator, the first also times 1e18 so that P·q is whole.
+    """
+    load, blend = stake.load, stake.load.blend
+    left = notional_of(stake.size, stake.price) * WAD - stake.price * taken
+    margin = blend.numerator(left, load.severity, load.depth * WAD)
+    margin += max(0, stake.rest) * blend.denominator * WAD
+    rate = blend.marginal(left, load.severity, load.depth * WAD)
+    equity = (PPM * WAD * stake.equity - fee * taken * stake.price) * blend.denominator
+    return (PPM + buffer) * margin - equity, (PPM + buffer) * rate - fee * blend.denominator
 
 
 def _crossings(stake: Stake) -> list[Fraction]:

@@ -48,6 +48,28 @@ class Schedule:
     new: Table = ()
     old: Table = ()
 
+    def replaced_by(self, table: Table) -> Schedule:
+        """The schedule once a new table begins to ramp in."""
+        return Schedule(new=table, old=self.new)
+
+
+@dataclass(frozen=True, slots=True)
+class TierRow:
+    """One bracket of both kinds, as governance votes it (IRiskEngine.Bracket)."""
+
+    bound: int  # [USD]
+    im_calm: int  # [ppm]
+    im_storm: int  # [ppm]
+    mm_calm: int  # [ppm]
+    mm_storm: int  # [ppm]
+
+
+def split_rows(rows: Sequence[TierRow]) -> tuple[Table, Table]:
+    """The IM and the MM table of the rows."""
+    im = tuple(Bracket(row.bound, Ppm(row.im_calm), Ppm(row.im_storm)) for row in rows)
+    mm = tuple(Bracket(row.bound, Ppm(row.mm_calm), Ppm(row.mm_storm)) for row in rows)
+    return im, mm
+
 
 @dataclass(frozen=True, slots=True)
 class Blend:
@@ -75,15 +97,15 @@ class Blend:
         return Usd(div_ceil(self.numerator(notional, severity, depth), self.denominator))
 
     def marginal(self, notional: int, severity: int, depth: int) -> int:
-        """dR/dN at N from above, times `denominator` (a bound belongs to the higher bracket)."""
+        """dR/dN at N from below, times `denominator`: what shrinking the position saves."""
         return self._mix(
             marginal_rate(self.old, notional, severity, depth),
             marginal_rate(self.new, notional, severity, depth),
         )
 
-    def marginal_below(self, notional: int, severity: int, depth: int) -> int:
-        """dR/dN at N from below, times `denominator`: what shrinking the position saves."""
-        return self.marginal(notional - 1, severity, depth) if notional > 0 else 0
+    def is_above(self, notional: int, depth: int) -> bool:
+        """Whether N is beyond the last bound of either table: nothing may be increased."""
+        return any(is_above_last_bound(table, notional, depth) for table in (self.old, self.new))
 
     def _mix(self, old: int, new: int) -> int:
         return old * (self.ramp - self.elapsed) + new * self.elapsed
@@ -110,11 +132,11 @@ def sum_brackets(table: Table, notional: int, severity: int, depth: int) -> int:
 
 
 def marginal_rate(table: Table, notional: int, severity: int, depth: int) -> int:
-    """Rate at 1e12 of the bracket N falls in; beyond the last bound the last bracket's."""
+    """Rate at 1e12 of the bracket that ends at or holds N; beyond the last bound the last one's."""
     rate = 0
-    start = 0
+    start = -1
     for bracket in table:
-        if notional < start:
+        if notional <= start:
             break
         rate = bracket.rate(severity)
         start = depth * bracket.bound * BOUND_UNIT
@@ -128,7 +150,7 @@ def requirement(table: Table, notional: int, severity: int, depth: int) -> Usd:
 
 def is_above_last_bound(table: Table, notional: int, depth: int) -> bool:
     """Whether nothing may be increased any more: N beyond λ times the last bound."""
-    return bool(table) and notional > depth * table[-1].bound * BOUND_UNIT
+    return not table or notional > depth * table[-1].bound * BOUND_UNIT
 
 
 def is_valid_table(table: Table) -> bool:

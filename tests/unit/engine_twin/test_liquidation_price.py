@@ -129,7 +129,7 @@ def test_price__any_exposure__is_the_last_safe_one(exposure: Exposure) -> None:
 
 @given(exposures())
 def test_price__rational_rule__agrees_within_its_roundings(exposure: Exposure) -> None:
-    """Without rounding the border is safe, and one wei further not safer than three wei of money."""
+    """Without rounding the border is safe; one wei further it lacks, up to three wei of money."""
     found = liquidation.liquidation_price(exposure)
     if found is None:
         return

@@ -72,7 +72,7 @@ def test_requirement__one_wei_more__is_continuous_and_convex(
     rounded = [tiers.requirement(table, notional + i, severity, depth) for i in range(3)]
     assert 0 <= at[1] - at[0] <= at[2] - at[1] <= 10**12  # convex; marginal rate at most one
     assert 0 <= rounded[1] - rounded[0] <= 2
-    assert at[1] - at[0] == tiers.marginal_rate(table, notional, severity, depth)
+    assert at[1] - at[0] == tiers.marginal_rate(table, notional + 1, severity, depth)
 
 
 @given(data=st.data(), table=tables(), severities=st.tuples(SEVERITY, SEVERITY), depth=DEPTH)
