@@ -3,7 +3,7 @@
 """
 @title One owner for each shared revert reason
 @license AGPL-3.0-only
-@dev An inline reason costs 114 bytes, a call of one of these 15 (STYLE, P16).
+@dev An inline reason costs 107 bytes, a call of one of these 15 (STYLE, P16).
 """
 
 
@@ -20,3 +20,24 @@ def _check_fit(_ok: bool):
     @dev Parameters that are each within bounds but do not fit together.
     """
     assert _ok, "bad parameters"
+
+
+@pure
+@internal
+def _check_delay(_ok: bool):
+    assert _ok, "too soon"
+
+
+@view
+@internal
+def _check_until(_time: uint256):
+    """
+    @dev _time is the last valid second [Unix time].
+    """
+    assert block.timestamp <= _time, "expired"
+
+
+@pure
+@internal
+def _check_caller(_allowed: address, _caller: address):
+    assert _caller == _allowed, "not allowed"

@@ -8,6 +8,7 @@
     paused_since 32 | paused_total 32 | grace_until 32 | keeper max_age 24 | depth_min 20 | flags 4 (1 a
     sequencer feed is set, 2 the settlement token is in doubt) | period 10 | max_spread 20 |
     confirm_delay 16 | grace 16 | settle_window 16 | spare 34. paused_since is Unix time, grace_until effective.
+    From max_age on, the flag 2 excepted, the fields are written by `RiskSettings`.
 
     A pause ends when the owner or the guardian lifts it, or anyone after MAX_PAUSE; the next may begin
     PAUSE_COOLDOWN after. All prices are unknown until `grace` after it (`grace_until`).
@@ -16,7 +17,7 @@
     every assessment where it is set. Down, unreadable or never started: bit 32. Up for less than `grace`
     of block time: bit 1.
 
-    Reasons: "paused", "not paused", "cooldown", "not guardian", "not owner", "out of bounds".
+    Reasons: "paused", "not paused", "too soon", "not guardian", "not owner".
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import chainlink
@@ -58,8 +59,8 @@ M32: constant(uint256) = 2**32 - 1
 
 
 word: uint256
-pause_ended: public(uint256)  # [s] Unix time
-sequencer_feed: public(address)
+pause_ended: uint256  # [s] Unix time
+sequencer_feed: address
 
 
 # --- guardian --------------------------------------------------------------------------------------------
@@ -72,7 +73,7 @@ def pause():
     """
     governance._check_guardian()
     self._check_running()
-    assert block.timestamp >= self.pause_ended + PAUSE_COOLDOWN, "cooldown"
+    checks._check_delay(block.timestamp >= self.pause_ended + PAUSE_COOLDOWN)
     self.word |= block.timestamp << SINCE
     log IRiskEngine.Paused(guardian=msg.sender)
 
@@ -109,27 +110,6 @@ def set_settlement_doubt(_in_doubt: bool):
     log IRiskEngine.SettlementDoubtSet(caller=msg.sender, in_doubt=_in_doubt)
 
 
-# --- governance ------------------------------------------------------------------------------------------
-
-
-@external
-def set_price_rules(_rules: IRiskEngine.PriceRules):
-    """
-    @notice Grid, spread, confirmation delay, grace and settle window.
-    """
-    governance._check_owner()
-    self._set_price_rules(_rules)
-
-
-@external
-def set_sequencer_feed(_feed: address):
-    """
-    @notice Uptime feed of the rollup's sequencer; none if empty.
-    """
-    governance._check_owner()
-    self._set_sequencer_feed(_feed)
-
-
 # --- views -----------------------------------------------------------------------------------------------
 
 
@@ -141,19 +121,6 @@ def clock() -> (uint256, bool):
     """
     word: uint256 = self.word
     return self._now(word), word >> SINCE != 0
-
-
-@view
-@external
-def price_rules() -> IRiskEngine.PriceRules:
-    word: uint256 = self.word
-    return IRiskEngine.PriceRules(
-        period=word >> PERIOD & M10,
-        max_spread=word >> SPREAD & M20,
-        confirm_delay=word >> CONFIRM & M16,
-        grace=word >> GRACE & M16,
-        settle_window=word >> WINDOW & M16,
-    )
 
 
 # --- internals -------------------------------------------------------------------------------------------
@@ -224,34 +191,3 @@ def _known_since(_word: uint256) -> uint256:
     @dev [s, effective] end of the last grace of all assets after a pause; 0 if there was none.
     """
     return _word >> GRACE_UNTIL & M32
-
-
-@internal
-def _set_price_rules(_rules: IRiskEngine.PriceRules):
-    checks._check_bounds(_rules.period, 1, 500)
-    checks._check_bounds(_rules.max_spread, 1, 100_000)
-    checks._check_bounds(_rules.confirm_delay, 1, 3_600)
-    checks._check_bounds(_rules.grace, 60, 7_200)
-    checks._check_bounds(_rules.settle_window, 60, 7_200)
-    word: uint256 = self.word & ~(2 ** (PERIOD + 10) - 2**WINDOW)
-    word |= _rules.period << PERIOD | _rules.max_spread << SPREAD | _rules.confirm_delay << CONFIRM
-    self.word = word | _rules.grace << GRACE | _rules.settle_window << WINDOW
-    log IRiskEngine.PriceRulesSet(rules=_rules)
-
-
-@internal
-def _set_keeper_rules(_max_age: uint256, _depth_min: uint256):
-    """
-    @dev Bounds are the steward's.
-    """
-    word: uint256 = self.word & ~(M24 << MAX_AGE | M20 << DEPTH_MIN)
-    self.word = word | _max_age << MAX_AGE | _depth_min << DEPTH_MIN
-
-
-@internal
-def _set_sequencer_feed(_feed: address):
-    self.sequencer_feed = _feed
-    self.word &= ~(FLAG_SEQUENCER << FLAGS)
-    if _feed != empty(address):
-        self.word |= FLAG_SEQUENCER << FLAGS
-    log IRiskEngine.SequencerFeedSet(feed=_feed)

@@ -139,16 +139,6 @@ def _ramp_of(_line: uint256, _now: uint256) -> (uint256, uint256):
 
 
 @internal
-def _start_line(_asset: uint256, _severity: uint256, _depth: uint256, _now: uint256):
-    """
-    @dev At listing the clocks start where they are to stay. Caps and ages are set by `_set_caps`.
-    """
-    word: uint256 = _severity << S | _severity << S0 | _severity << I0
-    word |= _depth << DEPTH | _depth << DEPTH0 | _depth << DI0 | _now << T0
-    self.lines[_asset] = word
-
-
-@internal
 def _set_line(
     _asset: uint256, _severity: uint256, _depth: uint256, _clock: uint256, _now: uint256
 ):
@@ -165,16 +155,3 @@ def _set_line(
     word: uint256 = line & (2**T0 - 1) | _now << T0
     word |= _severity << S | s_mm << S0 | s_im << I0
     self.lines[_asset] = word | _depth << DEPTH | d_mm << DEPTH0 | d_im << DI0
-
-
-@internal
-def _start_ramp(_asset: uint256, _now: uint256):
-    self.lines[_asset] = self.lines[_asset] & ~(M32 << RAMP_START) | _now << RAMP_START
-
-
-@internal
-def _set_caps(_asset: uint256, _caps: uint256):
-    """
-    @dev The lowest 72 bits: L, H and the ages, packed by the caller.
-    """
-    self.lines[_asset] = self.lines[_asset] & ~(2**RAMP_START - 1) | _caps

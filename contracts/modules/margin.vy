@@ -27,11 +27,13 @@ from contracts.modules import fixed_point as fp
 from contracts.modules import load_line
 from contracts.modules import price_words as words
 from contracts.modules import prices
+from contracts.modules import requirement
 from contracts.modules import schedules
 
 uses: effective_time
 uses: load_line
 uses: prices
+uses: requirement
 uses: schedules
 
 PPM: constant(uint256) = 10**6
@@ -80,12 +82,12 @@ def assess(
         margin.equity = 0
     for leg: IRiskEngine.Leg in _legs:
         value: int256 = 0
-        requirement: uint256 = 0
+        needed: uint256 = 0
         state: uint256 = 0
         since: uint256 = 0
-        value, requirement, state, since = self._assess_leg(leg, context)
+        value, needed, state, since = self._assess_leg(leg, context)
         margin.equity += value
-        margin.requirement += requirement
+        margin.requirement += needed
         margin.state |= state
         margin.known_since = max(margin.known_since, since)
     for holding: IRiskEngine.Holding in _holdings:
@@ -122,7 +124,7 @@ def quote(_market: uint256) -> IRiskEngine.Quote:
         state=state,
         band=config >> words.BAND,
         open_interest_cap=cap,
-        min_size=words._decode_size(config >> words.MIN_SIZE),
+        min_size=decimal_words._decode_size(config >> words.MIN_SIZE),
         maker_fee=config >> words.MAKER_FEE & words.M16,
         taker_fee=config >> words.TAKER_FEE & words.M16,
     )
@@ -135,8 +137,8 @@ def quote(_market: uint256) -> IRiskEngine.Quote:
 @external
 def reference_of(_market: uint256) -> IRiskEngine.Reference:
     """
-    @notice Mark, P_ref, and the calm MM rate of bracket 0 of the table in force at P_ref's observation (rounded
-        down): what an opposite account at or above MM then is sure to own.
+    @notice Mark, P_ref, and the calm MM rate of bracket 0 (if P_ref was observed before a ramp's end: the lower
+        of the two tables'): what an opposite account at or above MM then is sure to own.
     """
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
@@ -146,15 +148,9 @@ def reference_of(_market: uint256) -> IRiskEngine.Reference:
     reference: uint256 = 0
     time: uint256 = 0
     reference, time = prices._reference(_market, word, clock, now, price_age)
-    calm: uint256 = 0
-    old: uint256 = 0
-    storm: uint256 = 0
-    calm, storm = schedules._first_rates(_market, 1, 128)
-    start: uint256 = line >> load_line.RAMP_START & M32
-    if time < start + load_line.RAMP:
-        old, storm = schedules._first_rates(_market, 1, 0)
-        elapsed: uint256 = max(time, start) - start
-        calm = (calm * elapsed + old * (load_line.RAMP - elapsed)) // load_line.RAMP
+    calm: uint256 = schedules._calm(_market)
+    if time < (line >> load_line.RAMP_START & M32) + load_line.RAMP:
+        calm = prices.configs[_market] >> words.CALM_MMR & words.M20
     return IRiskEngine.Reference(
         mark=word >> words.PRICE,
         funding=words._funding(word, now, price_age),
@@ -178,51 +174,43 @@ def liquidation_size(
         bound). It never jumps over a root, each step lands in a lower bracket or ends; at most 18 steps for the
         two tables of a ramp. Ends at g >= 0 or q >= |size| (then |size|; also if (1+b)·r <= fee).
         Everything is multiplied by 4·1e18·1e12·ramp, ramp = 1 outside a ramp: checked 256-bit products, which
-        bounds N to 2**115 wei inside a ramp, far above every cap.
+        bound N to 2**114 wei inside a ramp (2**134 outside), far above every cap.
     """
-    clock: uint256 = effective_time.word
-    now: uint256 = effective_time._now(clock)
-    line: uint256 = load_line.lines[_market]
-    severity: uint256 = 0
-    depth: uint256 = 0
-    severity, depth = load_line._read(line, MAINTENANCE, clock, now)
-    elapsed: uint256 = 0
-    ramp: uint256 = 0
-    elapsed, ramp = load_line._ramp_of(line, now)
+    context: Context = self._context(MAINTENANCE, 0)
     price: uint256 = prices.prices[_market] >> words.PRICE
     size: uint256 = convert(abs(_size), uint256)
-    notional: uint256 = fp._mul_div_up(size, price, WAD)
-    slot: uint256 = 8 * _market + 4
-    total: uint256 = 0
-    rate: uint256 = 0
-    above: bool = False
-    total, rate, above = schedules._blend(
-        slot, elapsed, ramp, notional, severity, depth * schedules.UNIT
-    )
-    scale: uint256 = schedules.RATE_ONE * ramp
-    own: uint256 = fp._div_up(total, scale)
-    rest: uint256 = max(_requirement, own) - own
-    fee: uint256 = 4 * _fee * PPM * ramp
-    # What g must reach, without the leg's own parts.
-    target: int256 = 5 * fp._signed(rest * scale * WAD) - 4 * _equity * fp._signed(scale * WAD)
+    notional: uint256 = fp._mul_div_up(size, price, WAD) * WAD
+    fee: uint256 = 4 * _fee * PPM
+    target: int256 = 0
     taken: uint256 = 0
     for i: uint256 in range(18):
-        total, rate, above = schedules._blend(
-            slot,
-            elapsed,
-            ramp,
-            notional * WAD - price * taken,
-            severity,
-            depth * schedules.UNIT * WAD,
+        total: uint256 = 0
+        scale: uint256 = 0
+        rate: uint256 = 0
+        above: bool = False
+        total, scale, rate, above = requirement._require_margin(
+            _market,
+            notional - price * taken,
+            schedules.UNIT * WAD,
+            MAINTENANCE,
+            context.clock,
+            context.now,
         )
+        if i == 0:
+            fee = fee * scale // schedules.RATE_ONE
+            scale *= WAD
+            # What the leg itself does not move: 5·MM_rest - 4·E.
+            own: uint256 = fp._div_up(total, scale)
+            rest: uint256 = max(_requirement, own) - own
+            target = (fp._signed(5 * rest) - 4 * _equity) * fp._signed(scale)
         missing: int256 = target + fp._signed(5 * total + fee * taken * price)
         if missing <= 0:
             return taken
         if 5 * rate <= fee:
-            return size
+            break
         taken += fp._div_up(convert(missing, uint256), price * (5 * rate - fee))
         if taken >= size:
-            return size
+            break
     return size
 
 
@@ -253,7 +241,9 @@ def collateral_terms(_token: uint256) -> (uint256, uint256, uint256):
     scale: uint256 = 0
     rate: uint256 = 0
     above: bool = False
-    total, scale, rate, above = self._requirement(asset, load_line.lines[asset], 0, context)
+    total, scale, rate, above = requirement._require_margin(
+        asset, 0, 0, MAINTENANCE, context.clock, context.now
+    )
     return (
         rate * PPM // scale,
         prices.prices[asset] >> words.PRICE,
@@ -266,25 +256,19 @@ def collateral_terms(_token: uint256) -> (uint256, uint256, uint256):
 
 @view
 @external
-def line_of(_asset: uint256) -> IRiskEngine.LoadLine:
+def severity_now(_asset: uint256) -> (uint256, uint256, uint256, uint256):
+    """
+    @return s_mm, s_im, depth_mm, depth_im now [ppm].
+    """
+    c: Context = self._context(MAINTENANCE, 0)
     line: uint256 = load_line.lines[_asset]
-    clock: uint256 = effective_time.word
-    now: uint256 = effective_time._now(clock)
     s_mm: uint256 = 0
     d_mm: uint256 = 0
     s_im: uint256 = 0
     d_im: uint256 = 0
-    s_mm, d_mm = load_line._read(line, MAINTENANCE, clock, now)
-    s_im, d_im = load_line._read(line, INITIAL, clock, now)
-    return IRiskEngine.LoadLine(
-        severity=line >> load_line.S,
-        depth=line >> load_line.DEPTH & words.M20,
-        pushed=line >> load_line.T0 & M32,
-        severity_mm=s_mm,
-        depth_mm=d_mm,
-        severity_im=s_im,
-        depth_im=d_im,
-    )
+    s_mm, d_mm = load_line._read(line, MAINTENANCE, c.clock, c.now)
+    s_im, d_im = load_line._read(line, INITIAL, c.clock, c.now)
+    return s_mm, s_im, d_mm, d_im
 
 
 @view
@@ -315,31 +299,17 @@ def pending(_asset: uint256) -> (uint256, uint256):
 
 @view
 @external
-def brackets(_asset: uint256) -> DynArray[IRiskEngine.Bracket, 8]:
-    """
-    @return The table in force, or the one ramping in.
-    """
-    return schedules._brackets(_asset)
-
-
-@view
-@external
 def tier_requirement(_market: uint256, _size: int256, _basis: uint256) -> uint256:
     """
     @return IM (basis 0, 1) or MM (2) of a leg at the stored price, whatever its state [USD wad].
     """
-    notional: uint256 = fp._mul_div_up(
-        convert(abs(_size), uint256), prices.prices[_market] >> words.PRICE, WAD
-    )
     context: Context = self._context(_basis, 0)
-    total: uint256 = 0
-    scale: uint256 = 0
-    rate: uint256 = 0
+    margin: uint256 = 0
     above: bool = False
-    total, scale, rate, above = self._requirement(
-        _market, load_line.lines[_market], notional, context
+    margin, above = self._tiered(
+        _market, self._notional(_size, prices.prices[_market] >> words.PRICE), context
     )
-    return fp._div_up(total, scale)
+    return margin
 
 
 # --- internals -------------------------------------------------------------------------------------------
@@ -367,28 +337,24 @@ def _in_doubt(_clock: uint256) -> bool:
 
 @view
 @internal
-def _requirement(
-    _asset: uint256, _line: uint256, _notional: uint256, _c: Context
-) -> (uint256, uint256, uint256, bool):
+def _tiered(_asset: uint256, _notional: uint256, _c: Context) -> (uint256, bool):
     """
-    @dev R(N): numerator, denominator, marginal rate over the same denominator, above the last bound.
+    @dev ceil(R(N)) [USD wad], and whether N is above the last bound.
     """
-    severity: uint256 = 0
-    depth: uint256 = 0
-    severity, depth = load_line._read(_line, _c.basis, _c.clock, _c.now)
-    elapsed: uint256 = 0
-    ramp: uint256 = 0
-    elapsed, ramp = load_line._ramp_of(_line, _c.now)
-    slot: uint256 = unsafe_mul(8, _asset)  # unsafe: _asset < 40, checked by the caller's reads
-    if _c.basis == MAINTENANCE:
-        slot = unsafe_add(slot, 4)
     total: uint256 = 0
+    scale: uint256 = 0
     rate: uint256 = 0
     above: bool = False
-    total, rate, above = schedules._blend(
-        slot, elapsed, ramp, _notional, severity, unsafe_mul(depth, schedules.UNIT)
+    total, scale, rate, above = requirement._require_margin(
+        _asset, _notional, schedules.UNIT, _c.basis, _c.clock, _c.now
     )
-    return total, unsafe_mul(schedules.RATE_ONE, ramp), rate, above
+    return fp._div_up(total, scale), above
+
+
+@pure
+@internal
+def _notional(_size: int256, _price: uint256) -> uint256:
+    return fp._mul_div_up(convert(abs(_size), uint256), _price, WAD)
 
 
 @view
@@ -413,22 +379,19 @@ def _assess_leg(
     )
     if _c.basis == MAINTENANCE and state & effective_time.UNKNOWN != 0:
         return value, 0, state, since
-    notional: uint256 = fp._mul_div_up(convert(abs(_leg.size), uint256), price, WAD)
-    total: uint256 = 0
-    scale: uint256 = 0
-    rate: uint256 = 0
+    notional: uint256 = self._notional(_leg.size, price)
+    margin: uint256 = 0
     above: bool = False
-    total, scale, rate, above = self._requirement(_leg.market, line, notional, _c)
-    requirement: uint256 = fp._div_up(total, scale)
+    margin, above = self._tiered(_leg.market, notional, _c)
     if above:
         state |= 1 << (32 + _leg.market)
     if _c.basis != MAINTENANCE:
-        requirement = max(requirement, fp._mul_div_up(notional, min(_c.floor, PPM), PPM))
+        margin = max(margin, fp._mul_div_up(notional, min(_c.floor, PPM), PPM))
         if _c.basis == INITIAL:
-            requirement += self._surcharge(
-                line, notional - requirement, _leg.open_interest, word >> words.PRICE
+            margin += self._surcharge(
+                line, notional - margin, _leg.open_interest, word >> words.PRICE
             )
-    return value, requirement, state, since
+    return value, margin, state, since
 
 
 @pure
@@ -475,9 +438,7 @@ def _assess_holding(_holding: IRiskEngine.Holding, _c: Context) -> (uint256, uin
     if _c.basis != MAINTENANCE and state & effective_time.UNKNOWN != 0:
         return 0, state
     value: uint256 = _holding.amount * (word >> words.PRICE) // WAD
-    total: uint256 = 0
-    scale: uint256 = 0
-    rate: uint256 = 0
+    haircut: uint256 = 0
     above: bool = False
-    total, scale, rate, above = self._requirement(asset, line, value, _c)
-    return value - min(value, fp._div_up(total, scale)), state
+    haircut, above = self._tiered(asset, value, _c)
+    return value - min(value, haircut), state

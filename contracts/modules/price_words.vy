@@ -105,27 +105,3 @@ def _pack_settling(
 @internal
 def _pack_pending(_price: uint256, _observed: uint256, _seen: uint256) -> uint256:
     return _price << PRICE | _observed << REF_TIME | _seen << UNTIL
-
-
-@pure
-@internal
-def _encode_size(_size: uint256) -> uint256:
-    """
-    @dev mantissa 20 · 10^(exponent 5), the smallest exponent that fits.
-    """
-    mantissa: uint256 = _size
-    exponent: uint256 = 0
-    for i: uint256 in range(32):
-        if mantissa <= M20:
-            break
-        assert mantissa % 10 == 0, "not representable"
-        mantissa //= 10
-        exponent += 1
-    assert mantissa <= M20 and exponent <= M5, "not representable"
-    return mantissa << 5 | exponent
-
-
-@pure
-@internal
-def _decode_size(_word: uint256) -> uint256:
-    return (_word >> 5 & M20) * 10 ** (_word & M5)

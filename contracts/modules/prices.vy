@@ -19,6 +19,7 @@
     EPISODE_MEMORY after, longer than any auction lasts.
 """
 from contracts.interfaces import IRiskEngine
+from contracts.modules import checks
 from contracts.modules import effective_time
 from contracts.modules import governance
 from contracts.modules import load_line
@@ -39,7 +40,7 @@ held: uint256[40]
 configs: uint256[40]
 guards: uint256[40]
 limits: uint256[40]
-liquidator: public(address)
+liquidator: address
 
 
 # --- liquidator ------------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ def begin_aftermath(_market: uint256):
     @notice A resolution left a deficit: opening and outflow are barred for settle_window from now.
     @param _market Market id.
     """
-    self._check_liquidator()
+    checks._check_caller(self.liquidator, msg.sender)
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
     until: uint256 = now + (clock >> effective_time.WINDOW & words.M16)
@@ -76,26 +77,7 @@ def set_reduce_only(_asset: uint256, _reduce_only: bool):
     log IRiskEngine.ReduceOnlySet(caller=msg.sender, asset=_asset, reduce_only=_reduce_only)
 
 
-# --- governance ------------------------------------------------------------------------------------------
-
-
-@external
-def set_liquidator(_liquidator: address):
-    """
-    @notice The only caller of `begin_aftermath`.
-    """
-    governance._check_owner()
-    self.liquidator = _liquidator
-    log IRiskEngine.LiquidatorSet(liquidator=_liquidator)
-
-
 # --- internals: state ------------------------------------------------------------------------------------
-
-
-@view
-@internal
-def _check_liquidator():
-    assert msg.sender == self.liquidator, "not liquidator"
 
 
 @view

@@ -23,22 +23,22 @@
         The stored premium is the median quote's, also when the held price is the nearer.
         A market's |p - stored|·1e12 > stored·r_0(s_mm), the MM rate of the table in force: aftermath.
         An old price older than price_max_age: `grace`. Both begin settling (`prices`).
-    Reasons: "paused", "period", "age", "length"; signatures: `quorum`; feeds: `chainlink`.
+    Reasons: "paused", "period" (off the grid, or future), "expired", "bad parameters" (lengths); signatures:
+    `quorum`; feeds: `chainlink`.
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import chainlink
+from contracts.modules import checks
 from contracts.modules import effective_time
-from contracts.modules import load_line
 from contracts.modules import price_words as words
 from contracts.modules import prices
 from contracts.modules import quorum
-from contracts.modules import schedules
+from contracts.modules import requirement
 
 uses: effective_time
-uses: load_line
 uses: prices
 uses: quorum
-uses: schedules
+uses: requirement
 
 REPORT_HASH: constant(bytes32) = keccak256(
     "Report(uint256 observed,uint256[] assets,uint256[] quotes)"
@@ -119,8 +119,8 @@ def report(
 @view
 @internal
 def _check_time(_observed: uint256, _period: uint256):
-    assert _observed % _period == 0, "period"
-    assert _observed <= block.timestamp and block.timestamp - _observed <= 2 * _period, "age"
+    assert _observed % _period == 0 and _observed <= block.timestamp, "period"
+    checks._check_until(_observed + 2 * _period)
 
 
 @view
@@ -132,7 +132,7 @@ def _check_signatures(
     _signatures: DynArray[IRiskEngine.Signature, 9],
 ):
     count: uint256 = len(_assets)
-    assert len(_quotes) == count * len(_signatures), "length"
+    checks._check_fit(len(_quotes) == count * len(_signatures))
     quorum._check_quorum(len(_signatures))
     row: uint256[40] = empty(uint256[40])
     for i: uint256 in range(count, bound=40):
@@ -349,22 +349,19 @@ def _is_large(
     """
     @dev The mark moved by more than MMR_0 at s_mm.
     """
-    move: uint256 = self._distance(_price, _stored) * PPM
+    move: uint256 = self._distance(_price, _stored)
     # The config word holds a lower bound of MMR_0: mostly nothing else is read.
-    if _asset >= prices.MARKETS or move <= _stored * (_config >> words.CALM_MMR & words.M20):
+    bound: uint256 = _stored * (_config >> words.CALM_MMR & words.M20)
+    if _asset >= prices.MARKETS or move * PPM <= bound:
         return False
-    line: uint256 = load_line.lines[_asset]
-    severity: uint256 = 0
-    depth: uint256 = 0
-    severity, depth = load_line._read(line, load_line.MAINTENANCE, _batch.clock, _batch.now)
-    elapsed: uint256 = 0
-    ramp: uint256 = 0
-    elapsed, ramp = load_line._ramp_of(line, _batch.now)
     total: uint256 = 0
+    scale: uint256 = 0
     rate: uint256 = 0
     above: bool = False
-    total, rate, above = schedules._blend(8 * _asset + 4, elapsed, ramp, 0, severity, depth)
-    return move * PPM * ramp > _stored * rate
+    total, scale, rate, above = requirement._require_margin(
+        _asset, 0, 0, requirement.MAINTENANCE, _batch.clock, _batch.now
+    )
+    return move * scale > _stored * rate
 
 
 @pure

@@ -17,23 +17,13 @@
     A new table starts from the one in force; while one ramps in, another is refused ("ramping"), so the table
     in force is always the straight line between two checked ones and every check holds on the way.
     "Above the last bound" is N > depth·U_last of either table.
-    Checks: bounds rise strictly and are exactly representable, calm <= storm <= 1, rates do not fall in k;
-    markets (1 + b)·MMR_k <= IMR_k at both ends and calm MMR_0 > 0; tokens MM haircut <= IM haircut.
-    Reasons: "bad schedule", "not representable".
+    What a table may be is checked where it is set (`asset_settings`): rates never fall in k, calm <= storm <= 1.
 """
-from contracts.interfaces import IRiskEngine
-from contracts.modules import decimal_words
-
-MARKETS: constant(uint256) = 32
-ASSETS: constant(uint256) = 40
 UNIT: constant(uint256) = 10**12  # depth·U in wei
-B: constant(uint256) = 250_000  # [ppm] b
 PPM: constant(uint256) = 10**6
 RATE_ONE: constant(uint256) = 10**12
 M20: constant(uint256) = 2**20 - 1
-M24: constant(uint256) = 2**24 - 1
 M64: constant(uint256) = 2**64 - 1
-M128: constant(uint256) = 2**128 - 1
 
 
 words: uint256[320]
@@ -113,104 +103,10 @@ def _blend(
     )
 
 
-# --- tables ----------------------------------------------------------------------------------------------
-
-
-@internal
-def _set_schedule(_asset: uint256, _brackets: DynArray[IRiskEngine.Bracket, 8], _first: bool):
-    """
-    @dev Checks the table, moves the one in force to the old half, writes the new half.
-    """
-    self._check_brackets(_brackets, _asset < MARKETS)
-    for pair: uint256 in range(4):
-        for kind: uint256 in range(2):
-            new: uint256 = 0
-            for i: uint256 in range(2):
-                new = new << 64 | self._pack_bracket(_brackets, 2 * pair + i, kind)
-            slot: uint256 = 8 * _asset + 4 * kind + pair
-            old: uint256 = self.words[slot] >> 128
-            if _first:
-                old = new
-            self.words[slot] = new << 128 | old
-
-
-@pure
-@internal
-def _pack_bracket(
-    _brackets: DynArray[IRiskEngine.Bracket, 8], _k: uint256, _kind: uint256
-) -> uint256:
-    if _k >= len(_brackets):
-        return 0
-    bracket: IRiskEngine.Bracket = _brackets[_k]
-    bound: uint256 = decimal_words._encode(bracket.bound) << 40
-    if _kind == 0:
-        return bound | bracket.im_calm << 20 | bracket.im_storm
-    return bound | bracket.mm_calm << 20 | bracket.mm_storm
-
-
-@pure
-@internal
-def _check_brackets(_brackets: DynArray[IRiskEngine.Bracket, 8], _market: bool):
-    self._check_schedule(len(_brackets) > 0)
-    factor: uint256 = PPM
-    if _market:
-        factor += B
-        self._check_schedule(_brackets[0].mm_calm > 0)
-    last: IRiskEngine.Bracket = empty(IRiskEngine.Bracket)
-    for b: IRiskEngine.Bracket in _brackets:
-        self._check_schedule(
-            b.bound > last.bound
-            and b.im_calm >= last.im_calm
-            and b.im_storm >= last.im_storm
-            and b.mm_calm >= last.mm_calm
-            and b.mm_storm >= last.mm_storm
-        )
-        self._check_schedule(
-            b.im_calm <= b.im_storm and b.mm_calm <= b.mm_storm and b.im_storm <= PPM
-        )
-        # im_storm <= 1 and these keep every rate within 20 bits.
-        self._check_schedule(b.mm_storm <= PPM)
-        self._check_schedule(factor * b.mm_calm <= PPM * b.im_calm)
-        self._check_schedule(factor * b.mm_storm <= PPM * b.im_storm)
-        last = b
-
-
-@pure
-@internal
-def _check_schedule(_ok: bool):
-    assert _ok, "bad schedule"
-
-
 @view
 @internal
-def _first_rates(_asset: uint256, _kind: uint256, _shift: uint256) -> (uint256, uint256):
+def _calm(_asset: uint256) -> uint256:
     """
-    @dev Calm and storm rate of bracket 0 [ppm]; _shift 128 of the new table, 0 of the old.
+    @dev Calm MM rate of bracket 0 of the new table [ppm].
     """
-    word: uint256 = self.words[8 * _asset + 4 * _kind] >> _shift
-    return word >> 84 & M20, word >> 64 & M20
-
-
-@view
-@internal
-def _brackets(_asset: uint256) -> DynArray[IRiskEngine.Bracket, 8]:
-    """
-    @dev The new table.
-    """
-    table: DynArray[IRiskEngine.Bracket, 8] = []
-    for k: uint256 in range(8):
-        at: uint256 = 192 - 64 * (k % 2)
-        im: uint256 = self.words[8 * _asset + k // 2] >> at
-        mm: uint256 = self.words[8 * _asset + 4 + k // 2] >> at
-        if im & M64 == 0:
-            break
-        table.append(
-            IRiskEngine.Bracket(
-                bound=decimal_words._decode(im >> 40),
-                im_calm=im >> 20 & M20,
-                im_storm=im & M20,
-                mm_calm=mm >> 20 & M20,
-                mm_storm=mm & M20,
-            )
-        )
-    return table
+    return self.words[8 * _asset + 4] >> 212

@@ -12,17 +12,15 @@
     if it does not fall: governance may raise depth_min above the depth in force without locking the keeper out.
     rules: step_up 20 | step_down 20 | depth_fall 20 | depth_rise 20 | min_delay 24; max_age and depth_min are
     in the word of `effective_time`.
-    Reasons: "expired", "not listed", "nonce", "too soon", "step", "out of bounds", "paused"; signatures: `quorum`.
+    Reasons: "expired", "nonce" (also: not listed), "too soon", "step", "out of bounds", "paused"; signatures: `quorum`.
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import checks
 from contracts.modules import effective_time
-from contracts.modules import governance
 from contracts.modules import load_line
 from contracts.modules import quorum
 
 uses: effective_time
-uses: governance
 uses: load_line
 uses: quorum
 
@@ -58,7 +56,7 @@ def push(
     @param _signatures In ascending order of their signers.
     """
     effective_time._check_running()
-    self._check_valid(_valid_until)
+    checks._check_until(_valid_until)
     self._check_signatures(_inputs, _valid_until, _lines, _signatures)
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
@@ -69,43 +67,7 @@ def push(
     log IRiskEngine.Pushed(pusher=msg.sender, inputs=_inputs, lines=_lines)
 
 
-# --- governance ------------------------------------------------------------------------------------------
-
-
-@external
-def set_push_rules(_rules: IRiskEngine.PushRules):
-    """
-    @notice Steps, delay, staleness and the least depth.
-    """
-    governance._check_owner()
-    self._set_push_rules(_rules)
-
-
-# --- views -----------------------------------------------------------------------------------------------
-
-
-@view
-@external
-def push_rules() -> IRiskEngine.PushRules:
-    rules: uint256 = self.rules
-    return IRiskEngine.PushRules(
-        step_up=rules >> 84 & M20,
-        step_down=rules >> 64 & M20,
-        depth_fall=rules >> 44 & M20,
-        depth_rise=rules >> 24 & M20,
-        min_delay=rules & M24,
-        max_age=effective_time.word >> effective_time.MAX_AGE & M24,
-        depth_min=effective_time.word >> effective_time.DEPTH_MIN & M20,
-    )
-
-
 # --- internals -------------------------------------------------------------------------------------------
-
-
-@view
-@internal
-def _check_valid(_valid_until: uint256):
-    assert block.timestamp <= _valid_until, "expired"
 
 
 @view
@@ -133,9 +95,8 @@ def _check_line(
     _push: IRiskEngine.Line, _line: uint256, _rules: uint256, _clock: uint256, _now: uint256
 ):
     t0: uint256 = _line >> load_line.T0 & load_line.M32
-    assert t0 != 0, "not listed"
-    assert _push.nonce == t0, "nonce"
-    assert _now - t0 >= _rules & M24, "too soon"
+    assert t0 != 0 and _push.nonce == t0, "nonce"
+    checks._check_delay(_now - t0 >= _rules & M24)
     checks._check_bounds(_push.severity, 0, PPM)
     depth: uint256 = _line >> load_line.DEPTH & M20
     low: uint256 = min(depth, _clock >> effective_time.DEPTH_MIN & M20)
@@ -149,18 +110,3 @@ def _check_line(
 @internal
 def _check_step(_old: uint256, _new: uint256, _up: uint256, _down: uint256):
     assert _new <= _old + _up and _old <= _new + _down, "step"
-
-
-@internal
-def _set_push_rules(_rules: IRiskEngine.PushRules):
-    checks._check_bounds(_rules.step_up, 1, 250_000)
-    checks._check_bounds(_rules.step_down, 1, 50_000)
-    checks._check_bounds(_rules.depth_fall, 1, 250_000)
-    checks._check_bounds(_rules.depth_rise, 1, 50_000)
-    checks._check_bounds(_rules.min_delay, 60, 86_400)
-    checks._check_bounds(_rules.max_age, 3 * _rules.min_delay, 2_592_000)
-    checks._check_bounds(_rules.depth_min, 50_000, PPM)
-    word: uint256 = _rules.step_up << 84 | _rules.step_down << 64 | _rules.depth_fall << 44
-    self.rules = word | _rules.depth_rise << 24 | _rules.min_delay
-    effective_time._set_keeper_rules(_rules.max_age, _rules.depth_min)
-    log IRiskEngine.PushRulesSet(rules=_rules)

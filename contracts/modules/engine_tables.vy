@@ -1,0 +1,23 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Names of the engine's tables of words
+@license AGPL-3.0-only
+@notice For `RiskEngine.word_at` and `RiskEngine.store`; the layouts are in the docstrings of the modules named.
+"""
+
+CLOCK: constant(uint256) = 0  # effective_time
+RULES: constant(uint256) = 1  # steward
+PRICES: constant(uint256) = 2  # price_words, by asset, to LIMITS
+SETTLING: constant(uint256) = 3
+HELD: constant(uint256) = 4
+CONFIGS: constant(uint256) = 5
+GUARDS: constant(uint256) = 6
+LIMITS: constant(uint256) = 7
+LINES: constant(uint256) = 8  # load_line, by asset
+SCHEDULES: constant(uint256) = 9  # schedules, by asset·8 + kind·4 + pair
+SIGNERS: constant(uint256) = 10  # 1 if active, by address
+THRESHOLD: constant(uint256) = 11
+SEQUENCER: constant(uint256) = 12  # address
+LIQUIDATOR: constant(uint256) = 13  # address
+PAUSE_ENDED: constant(uint256) = 14  # [s] Unix time
