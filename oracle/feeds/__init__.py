@@ -1,0 +1,1 @@
+"""Where market data enters. Everything past this package is validated and immutable."""

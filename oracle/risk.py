@@ -1,0 +1,148 @@
+"""What a market's margin must be right now, from the bars that were complete by now.
+
+`MarginEstimator` is stateless between calls: each answer is a function of one window of mark bars
+and one day of traded volume, and carries the hash of both, so that anyone with the public data can
+recompute it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from oracle.feeds.bars import Bars
+from oracle.models.tails import (
+    HOURS_PER_DAY,
+    CostModel,
+    RiskError,
+    TailModel,
+    Tails,
+    estimate,
+    needs,
+)
+from oracle.policy import (
+    Calibration,
+    Limits,
+    depth_for,
+    ppm_up,
+    severity_for,
+    window_hash,
+)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What the model asks the chain for, before the steward's steps are applied.
+
+    Attributes:
+        time: when it was asked, Unix seconds.
+        need: loss to cover on a position of bracket 0's bound, ppm; may be above the storm rate.
+        severity: smallest that covers `need`, ppm; 1e6 when the storm rate does not.
+        depth: ppm of the depth the bounds were set for.
+        input_hash: keccak-256 of the window it was made from.
+    """
+
+    time: int
+    need: int
+    severity: int
+    depth: int
+    input_hash: bytes
+
+
+@dataclass(frozen=True)
+class MarginEstimator:
+    """The margin of one market.
+
+    Attributes:
+        symbol: the market.
+        calibration: its schedule and the volume and depth that schedule was made for.
+    """
+
+    symbol: str
+    calibration: Calibration
+    model: TailModel = field(default_factory=TailModel)
+    costs: CostModel = field(default_factory=CostModel)
+    limits: Limits = field(default_factory=Limits)
+
+    def window(self, mark: Bars, time: int) -> Bars:
+        """The last bars complete at `time`.
+
+        Raises:
+            RiskError: the newest complete bar ended more than one period before `time`.
+        """
+        window = mark.before(time).last(self.model.window_bars)
+        if not len(window) or time - (int(window.ts[-1]) + window.period) >= window.period:
+            raise RiskError(f"{self.symbol}: the bar before {time} is missing.")
+        return window
+
+    def tails(self, mark: Bars, time: int) -> Tails:
+        """The tail estimate (T = 1) from bars strictly before `time`.
+
+        Raises:
+            RiskError: the window is stale or too short.
+        """
+        return estimate(self.window(mark, time), self.model)
+
+    def need(self, mark: Bars, time: int, notional: int | None = None) -> int:
+        """Loss to cover, in ppm of a position of `notional` USD (default: bracket 0's bound).
+
+        Raises:
+            RiskError: as `tails`, or a position too large for the longest horizon.
+        """
+        size = float(self.calibration.schedule.bounds[0] if notional is None else notional)
+        volume = self.calibration.volume_per_hour
+        return ppm_up(float(needs(self.tails(mark, time), size, volume, self.costs)[0]))
+
+    def depth(self, mark: Bars, traded: Bars, time: int) -> int:
+        """Depth in ppm from the last day's volume and mark range.
+
+        Raises:
+            RiskError: an hour of the day is missing in either feed, or nothing moved.
+        """
+        return depth_for(self._day(mark, traded, time), self.calibration.liquidity, self.limits)
+
+    def ask(self, mark: Bars, traded: Bars, time: int) -> Ask:
+        """Severity and depth to ask for at `time`, with the hash of what they were made from.
+
+        Raises:
+            RiskError: as `need` and `depth`.
+        """
+        need = self.need(mark, time)
+        schedule = self.calibration.schedule
+        day = self._day(mark, traded, time)
+        return Ask(
+            time=time,
+            need=need,
+            severity=severity_for(need, schedule.calm_mmr[0], schedule.storm_mmr[0]),
+            depth=depth_for(day, self.calibration.liquidity, self.limits),
+            input_hash=window_hash(self.symbol, self.window(mark, time), day),
+        )
+
+    def _day(self, mark: Bars, traded: Bars, time: int) -> Bars:
+        """Mark prices of the last 24 complete hours, with the volume traded in them."""
+        day = self.window(mark, time).last(HOURS_PER_DAY)
+        joined = with_volume(day, traded)
+        if len(joined) != HOURS_PER_DAY:
+            raise RiskError(f"{self.symbol}: the day before {time} lacks hours of traded volume.")
+        return joined
+
+
+def with_volume(mark: Bars, traded: Bars) -> Bars:
+    """The mark bars of the hours both feeds have, carrying the traded volume.
+
+    Raises:
+        RiskError: `traded` has no volume.
+    """
+    if traded.volume is None:
+        raise RiskError("the traded bars have no volume.")
+    _, here, there = np.intersect1d(mark.ts, traded.ts, assume_unique=True, return_indices=True)
+    return Bars(
+        mark.ts[here],
+        mark.open[here],
+        mark.high[here],
+        mark.low[here],
+        mark.close[here],
+        traded.volume[there],
+        mark.period,
+    )
