@@ -144,7 +144,7 @@ def liquidation_size(stake: Stake, fee: int, buffer: int) -> Size:
     Newton's rule on a convex, piecewise linear function, exact (contracts/modules/margin.vy): each
     step divides what is missing by the slope of the bracket the remainder lies in, so it never
     passes the root and ends in the bracket it lands in. N is rounded up once, nothing else is
-    rounded: after the take the account is restored up to 4 wei.
+    rounded: after the take the account is restored up to 5 wei.
     """
     whole = abs(stake.size)
     taken = 0

@@ -1,8 +1,8 @@
 """What margin a book needs (DESIGN 5; contracts/modules/margin.vy).
 
-A leg is worth ``floor(size·(p - F)) + base`` and needs ``ceil(R(N))``, ``N = ceil(|size|·p)``, p the
-price that counts: the stored one; while a jump is held the worse of stored and held for INITIAL and
-LIVE, the better for MAINTENANCE. A leg of unknown price has no MM.
+A leg is worth ``floor(size·(p - F)) + base`` and needs ``ceil(R(N))``, ``N = ceil(|size|·p)``, p
+the price that counts: the stored one; while a jump is held the worse of stored and held for INITIAL
+and LIVE, the better for MAINTENANCE. A leg of unknown price has no MM.
 """
 
 from __future__ import annotations

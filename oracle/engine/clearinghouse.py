@@ -1,0 +1,580 @@
+"""Twin of Clearinghouse.vy: the ledger. Knows who owns what; sets no rate.
+
+Who may call is not modelled: owners, gateways' numbers and the liquidator are the caller's matter.
+Accounts are any integers. Tokens moved are not modelled; amounts of the settlement token are in its
+own units outside, in USD wad inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from oracle.engine import interest, outflow, positions, sides, solvency
+from oracle.engine.chain import Chain
+from oracle.engine.collateral_vault import CollateralVault
+from oracle.engine.effective_time import PAUSED, REDUCE_ONLY, SETTLING
+from oracle.engine.margin import ABOVE_BIT, Basis, Holding, Leg, Margin
+from oracle.engine.outflow import Bucket
+from oracle.engine.positions import NEW_MARKET, Change, Finals, Held, Market
+from oracle.engine.risk_engine import Quote, RiskEngine
+from oracle.engine.rounding import mul_div_ceil, positive, wad_mul_ceil
+from oracle.engine.sides import FLAT, Position
+from oracle.engine.solvency import Custody
+from oracle.engine.units import PPM, RAY, WAD, Usd, require
+
+UNOPENED: Final = 0
+CROSS: Final = 1
+ISOLATED: Final = 2
+MAX_MARKETS: Final = 16
+MAX_SIZE: Final = 2**110
+MAX_CASH: Final = 2**103
+FLOOR_UNIT: Final = 100  # [ppm]
+MAX_INTEREST: Final = 10**27 // interest.YEAR  # [ray per second] 100 % a year
+MAKER_REDUCES: Final = 1
+TAKER_REDUCES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account's word."""
+
+    cash: int = 0  # [USD wad] settled
+    mode: int = UNOPENED
+    floor: int = 0  # [ppm] own minimum initial margin rate
+    gateways: int = 0  # bit g: gateway g may trade for the account
+    tokens: int = 0  # bit t: holds collateral token t
+    markets: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What the risk engine is asked about; cash counts interest and ended epochs."""
+
+    cash: int
+    floor: int
+    mode: int
+    legs: tuple[Leg, ...]
+    holdings: tuple[Holding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A trade."""
+
+    price: int  # [USD wad]
+    maker_fee: int  # [USD wad]
+    taker_fee: int  # [USD wad]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLeg:
+    """A leg closed at mark: what it was, and its loss."""
+
+    market: int
+    size: int  # [base wad] as it was
+    loss: int  # [USD wad] w_m = max(0, -V)
+    opposite: int  # [base wad] effective size of the opposite side before
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """A position as the ledger shows it."""
+
+    scaled: int
+    z: int
+    epoch: int
+    size: int
+    base: int
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One account's side of a trade, kept for its gate."""
+
+    account: int
+    state: Account
+    cash_before: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """The index J of interest on negative cash."""
+
+    rate: int = 0  # [ray per second]
+    index: int = 0  # [ray] J at `at`
+    at: int = 0  # [s] effective
+
+
+@dataclass(slots=True)
+class LedgerState:
+    """All the ledger stores."""
+
+    bucket: Bucket
+    custody: Custody = solvency.EMPTY
+    interest: Interest = Interest()
+    interest_collected: int = 0  # [USD wad]
+    accounts: dict[int, Account] = field(default_factory=dict)
+    indices: dict[int, int] = field(default_factory=dict)  # J0 of accounts with negative cash
+    positions: dict[tuple[int, int], Position] = field(default_factory=dict)  # (account, market)
+    markets: dict[int, Market] = field(default_factory=dict)
+    finals: dict[int, Finals] = field(default_factory=dict)  # market -> ended epochs
+    tickets: dict[int, int] = field(default_factory=dict)  # account -> [USD wad]
+    waiting: dict[int, int] = field(default_factory=dict)  # receiver -> [USD wad]
+    gap_bounds: dict[int, int] = field(default_factory=dict)  # of invariant 3; not the contract's
+
+
+class Clearinghouse:
+    """Collateral, cash, positions, side indices."""
+
+    def __init__(
+        self, chain: Chain, engine: RiskEngine, vault: CollateralVault, unit: int = 10**12
+    ) -> None:
+        self.chain = chain
+        self.engine = engine
+        self.vault = vault
+        self.unit = unit  # [USD wad] of one unit of the settlement token
+        vault.ledger = self
+        bucket = Bucket(cap=outflow.MAX_CAP, window=86_400, at=chain.timestamp)
+        self.state = LedgerState(bucket=bucket)
+
+    # --- owners of accounts ----------------------------------------------------------------------
+
+    def open_account(self, account: int, mode: int, gateways: int = 1) -> None:
+        """Open a subaccount, or change the mode of an empty one."""
+        require(mode in (CROSS, ISOLATED), "mode")
+        state = self._load(account)
+        is_empty = state.cash == 0 and state.tokens == 0 and not state.markets
+        require(is_empty, "account not empty")
+        self._store(account, replace(state, mode=mode, gateways=gateways & 255))
+
+    def set_gateway(self, account: int, gateway: int, allowed: bool) -> None:
+        """Opt in to, or out of, a gateway."""
+        state = self._load_open(account)
+        require(gateway < 8, "not a gateway")
+        gateways = state.gateways & ~(1 << gateway) | (allowed << gateway)
+        self._store(account, replace(state, gateways=gateways))
+
+    def set_floor(self, account: int, floor: int) -> None:
+        """Ask more initial margin of oneself than the schedule does [ppm of notional]."""
+        state = self._load_open(account)
+        require(floor <= PPM and floor % FLOOR_UNIT == 0, "floor")
+        self._store(account, replace(state, floor=floor))
+
+    def deposit(self, account: int, amount: int) -> None:
+        """Put settlement tokens into any opened account; credits face."""
+        state = self._load_open(account)
+        outflow.check_amount(amount)
+        wad = amount * self.unit
+        self.state.custody = solvency.deposit(self.state.custody, wad)
+        self._store(account, replace(state, cash=state.cash + wad))
+
+    def withdraw(self, account: int, amount: int, receiver: int) -> int:
+        """Take settled cash out, down to initial margin.
+
+        Returns what left [USD wad]: the claim times h, as far as the outflow bucket has room.
+        """
+        state = self._load_open(account)
+        outflow.check_amount(amount)
+        claim = amount * self.unit
+        state = replace(state, cash=state.cash - claim)
+        self._store(account, state)
+        self._check_outflow(account, state)
+        return self._pay(receiver, self._settle_claim(account, claim))
+
+    def transfer(self, giver: int, taker: int, amount: int) -> None:
+        """Move settled cash between accounts, down to initial margin [USD wad]."""
+        state = self._load_open(giver)
+        outflow.check_amount(amount)
+        require(giver != taker, "same account")
+        state = replace(state, cash=state.cash - amount)
+        self._store(giver, state)
+        other = self._load_open(taker)
+        self._store(taker, replace(other, cash=other.cash + amount))
+        self._check_outflow(giver, state)
+
+    # --- anyone ----------------------------------------------------------------------------------
+
+    def release(self, receiver: int) -> int:
+        """Pay what waits for a receiver, as far as the bucket has room [USD wad]."""
+        return self._pay(receiver, 0)
+
+    def collect(self, account: int) -> None:
+        """Pay out positions of ended epochs, and those too small to have a size, into cash."""
+        state = self._load_open(account)
+        for market in state.markets:
+            if self.held(account, market).size == 0:
+                change = self._close_out(account, market, 0)
+                state = _without_market(state, market)
+                state = replace(state, cash=state.cash + change.realised)
+        self._store(account, state)
+
+    # --- gateways --------------------------------------------------------------------------------
+
+    def trade(
+        self,
+        maker: int,
+        taker: int,
+        market: int,
+        size: int,
+        price: int,
+        reduce: int = 0,
+        gateway: int = 0,
+    ) -> Fill:
+        """The maker's position changes by ``size`` (signed), the taker's by the opposite.
+
+        reduce bits: 1 the maker only reduces, 2 the taker only reduces.
+        """
+        _check_size(maker, taker, size)
+        quote = self.engine.quote(market)
+        require(quote.state & PAUSED == 0, "paused")
+        price = _price_of(quote, price, maker_buys=size > 0)
+        notional = wad_mul_ceil(abs(size), price)
+        maker_fee = mul_div_ceil(notional, quote.maker_fee, PPM)
+        taker_fee = mul_div_ceil(notional, quote.taker_fee, PPM)
+        before = positions.open_interest(self.market(market))
+        g = price - quote.funding
+        buyer = self._move(maker, gateway, market, size, g, maker_fee)
+        seller = self._move(taker, gateway, market, -size, g, taker_fee)
+        if quote.state & ~PAUSED:
+            reduce = MAKER_REDUCES | TAKER_REDUCES
+        self._check_party(buyer, market, quote, must_reduce=bool(reduce & MAKER_REDUCES))
+        self._check_party(seller, market, quote, must_reduce=bool(reduce & TAKER_REDUCES))
+        _check_open_interest(before, positions.open_interest(self.market(market)), quote)
+        return Fill(price, maker_fee, taker_fee)
+
+    # --- the collateral vault --------------------------------------------------------------------
+
+    def note_collateral(self, account: int, tokens: int) -> None:
+        """Which tokens an account holds now, as bits."""
+        state = self._load_open(account)
+        require(state.mode == CROSS, "mode")
+        self._store(account, replace(state, tokens=tokens))
+
+    def check_outflow(self, account: int) -> None:
+        """Refuse unless value may leave the account as it stands."""
+        self._check_outflow(account, self.account(account))
+
+    # --- the liquidator --------------------------------------------------------------------------
+
+    def take_over(
+        self, giver: int, taker: int, market: int, size: int, price: int, fee: int
+    ) -> None:
+        """Move part of a leg to another account at a price; the giver pays the market a fee."""
+        _check_size(giver, taker, size)
+        quote = self.engine.quote(market)
+        require(quote.state & PAUSED == 0, "paused")
+        g = price - quote.funding
+        gone = self._change(giver, self._load_open(giver), market, -size, g, fee).change
+        same_side = gone.after == 0 or (gone.after > 0) == (gone.before > 0)
+        require(abs(gone.after) < abs(gone.before) and same_side, "size")
+        party = self._change(taker, self._load_open(taker), market, size, g, 0)
+        _check_initial(self.assess(Basis.LIVE, self._book(taker, party.state)))
+
+    def sell_collateral(
+        self, giver: int, taker: int, token: int, amount: int, payment: int
+    ) -> None:
+        """The giver sells collateral [wad] to the taker for some of its cash [USD wad]."""
+        require(giver != taker, "self trade")
+        seller, buyer = self._load_open(giver), self._load_open(taker)
+        require(buyer.mode == CROSS, "mode")
+        self.vault.move(giver, taker, token, amount)
+        seller = replace(seller, tokens=self.vault.bits_of(giver), cash=seller.cash + payment)
+        buyer = replace(buyer, tokens=self.vault.bits_of(taker), cash=buyer.cash - payment)
+        self._store(giver, seller)
+        self._store(taker, buyer)
+        require(buyer.cash >= 0, "cash")
+        margin = self.assess(Basis.LIVE, self._book(taker, buyer))
+        require(margin.state & PAUSED == 0, "paused")
+        _check_initial(margin)
+
+    def close_at_mark(self, account: int, markets: Sequence[int]) -> tuple[int, list[ClosedLeg]]:
+        """Close legs at mark into cash; the sides are out of balance until `deleverage`.
+
+        Returns the account's cash after, and what was closed.
+        """
+        state = self._load_open(account)
+        closed = []
+        for market in markets:
+            g = self.engine.quote(market).g
+            sides_before = self.market(market)
+            change = self._close_out(account, market, g)
+            state = _without_market(state, market)
+            state = replace(state, cash=state.cash + change.realised)
+            if change.before != 0:
+                closed.append(_closed_leg(market, change, sides_before, g))
+        self._store(account, state)
+        return state.cash, closed
+
+    def deleverage(self, market: int, size: int, charge: int) -> None:
+        """Cut the side opposite to a leg of ``size`` that was closed at mark, and charge it."""
+        before = self.market(market)
+        cut, finals = positions.cut(before, size, charge, self.engine.quote(market).g)
+        self._put_market(market, cut, finals)
+        self._allow_gap(market, before.side(is_long=size < 0).total // RAY + 1)
+
+    def write_off(self, account: int, socialised: int) -> None:
+        """Forgive a flat account's negative cash; ``socialised`` of it becomes D_h."""
+        state = self._load_open(account)
+        require(not state.markets and state.cash <= 0, "not flat")
+        self._store(account, replace(state, cash=0))
+        self.state.custody = solvency.socialise(self.state.custody, socialised)
+
+    # --- governance ------------------------------------------------------------------------------
+
+    def settle_market(self, market: int) -> None:
+        """End both epochs of a reduce-only market at its mark."""
+        quote = self.engine.quote(market)
+        require(quote.state == REDUCE_ONLY, "not reduce-only")
+        settled, finals = positions.settle(self.market(market), quote.g)
+        self._put_market(market, settled, finals)
+
+    def set_interest_rate(self, rate: int) -> None:
+        """Rate on negative cash [ray per second]."""
+        require(rate <= MAX_INTEREST, "rate")
+        now = self.engine.now
+        self.state.interest = Interest(rate=rate, index=self.index_at(now), at=now)
+
+    def set_outflow(self, cap: int, window: int) -> None:
+        """Bound how fast the settlement token may leave."""
+        self.state.bucket = outflow.reset(self.state.bucket, cap, window, self.chain.timestamp)
+
+    # --- views -----------------------------------------------------------------------------------
+
+    def account(self, account: int) -> Account:
+        """An account as of now, interest included."""
+        state = self.state.accounts.get(account, Account())
+        return replace(state, cash=state.cash - self.interest_due(account))
+
+    def book(self, account: int) -> Book:
+        """What the risk engine is asked about."""
+        return self._book(account, self.account(account))
+
+    def held(self, account: int, market: int) -> Held:
+        """A position as it stands."""
+        position = self.state.positions.get((account, market), FLAT)
+        return positions.held(position, self.market(market), self.finals(market))
+
+    def position(self, account: int, market: int) -> PositionView:
+        """A position as the contract shows it."""
+        held = self.held(account, market)
+        position = held.position
+        return PositionView(position.scaled, position.z, position.epoch, held.size, held.base)
+
+    def market(self, market: int) -> Market:
+        """Both sides of a market."""
+        return self.state.markets.get(market, NEW_MARKET)
+
+    def finals(self, market: int) -> Finals:
+        """K at the end of each ended epoch of a market."""
+        return self.state.finals.get(market, {})
+
+    def assess(self, basis: Basis, book: Book) -> Margin:
+        """The engine's answer for a book."""
+        return self.engine.assess(basis, book.cash, book.floor, book.legs, book.holdings)
+
+    def margin(self, basis: Basis, account: int) -> Margin:
+        """The engine's answer for an account."""
+        return self.assess(basis, self.book(account))
+
+    def index_at(self, now: int) -> int:
+        """J [ray]"""
+        accrued = self.state.interest
+        return interest.accrued_index(accrued.index, accrued.rate, now - accrued.at)
+
+    def interest_due(self, account: int) -> Usd:
+        """Interest an account owes and has not booked yet [USD wad]."""
+        cash = self.state.accounts.get(account, Account()).cash
+        if cash >= 0:
+            return Usd(0)
+        return interest.owed(cash, self.index_at(self.engine.now), self.state.indices[account])
+
+    # --- internals: accounts ---------------------------------------------------------------------
+
+    def _load(self, account: int) -> Account:
+        """Accrues: the interest moves from the account to the protocol."""
+        self.state.interest_collected += self.interest_due(account)
+        return self.account(account)
+
+    def _load_open(self, account: int) -> Account:
+        state = self._load(account)
+        require(state.mode != UNOPENED, "not opened")
+        return state
+
+    def _store(self, account: int, state: Account) -> None:
+        require(-MAX_CASH <= state.cash < MAX_CASH, "cash range")
+        if state.cash < 0:
+            self.state.indices[account] = self.index_at(self.engine.now)
+        self.state.accounts[account] = state
+
+    def _book(self, account: int, state: Account) -> Book:
+        cash, legs = state.cash, []
+        for market in state.markets:
+            held = self.held(account, market)
+            if held.is_ended:
+                cash += held.base
+            else:
+                interest_ = positions.open_interest(self.market(market))
+                legs.append(Leg(market, held.size, held.base, interest_))
+        holdings = self.vault.holdings(account) if state.tokens else []
+        return Book(cash, state.floor, state.mode, tuple(legs), tuple(holdings))
+
+    def _check_outflow(self, account: int, state: Account) -> None:
+        """After value left: E_im >= IM, nothing it holds settles, cash is not negative."""
+        require(state.cash >= 0, "cash")
+        margin = self.assess(Basis.INITIAL, self._book(account, state))
+        require(margin.state & PAUSED == 0, "paused")
+        require(margin.state & SETTLING == 0, "settling")
+        _check_initial(margin)
+
+    # --- internals: custody ----------------------------------------------------------------------
+
+    def _settle_claim(self, account: int, claim: int) -> int:
+        """What a claim pays, a whole number of token units [USD wad] (FORMULAS 8)."""
+        custody = self.state.custody
+        paid = solvency.payout(custody, claim)
+        if custody.deficit:
+            paid = Usd(paid // self.unit * self.unit)
+        require(paid <= custody.tokens, "vault")
+        unpaid = claim - paid
+        covered = min(unpaid, custody.deficit)
+        self.state.custody = replace(
+            custody,
+            tokens=Usd(custody.tokens - paid),
+            deficit=Usd(custody.deficit - covered),
+            tickets=Usd(custody.tickets + unpaid),
+        )
+        self.state.tickets[account] = self.state.tickets.get(account, 0) + unpaid
+        self.state.interest_collected += unpaid - covered
+        return paid
+
+    def _pay(self, receiver: int, amount: int) -> int:
+        due = self.state.waiting.get(receiver, 0) + amount
+        self.state.bucket, paid = outflow.pay(
+            self.state.bucket, due, self.unit, self.chain.timestamp
+        )
+        self.state.waiting[receiver] = due - paid
+        return paid
+
+    # --- internals: positions --------------------------------------------------------------------
+
+    def _put_market(self, market: int, state: Market, finals: Finals) -> None:
+        self.state.markets[market] = state
+        if finals:
+            self.state.finals[market] = {**self.finals(market), **finals}
+
+    def _allow_gap(self, market: int, wei: int) -> None:
+        self.state.gap_bounds[market] = self.state.gap_bounds.get(market, 0) + wei
+
+    def _move(self, account: int, gateway: int, market: int, delta: int, g: int, fee: int) -> Party:
+        state = self._load_open(account)
+        require(state.gateways >> gateway & 1 == 1, "gateway not allowed")
+        return self._change(account, state, market, delta, g, fee)
+
+    def _change(
+        self, account: int, state: Account, market: int, delta: int, g: int, fee: int
+    ) -> Party:
+        """Writes position, market and account."""
+        position = self.state.positions.get((account, market), FLAT)
+        change = positions.change(position, self.market(market), self.finals(market), delta, g)
+        self.state.positions[account, market] = change.position
+        self.state.markets[market] = change.market.booked(change.net, fee)
+        self._allow_gap(market, 2)
+        after = _without_market(state, market)
+        if change.position.scaled != 0:
+            after = _with_market(state, market)
+        after = replace(after, cash=state.cash + change.realised - fee)
+        self._store(account, after)
+        return Party(account, after, state.cash, change)
+
+    def _close_out(self, account: int, market: int, g: int) -> Change:
+        position = self.state.positions.get((account, market), FLAT)
+        change = positions.close_out(position, self.market(market), self.finals(market), g)
+        self.state.positions[account, market] = FLAT
+        self.state.markets[market] = change.market.booked(change.net, 0)
+        self._allow_gap(market, 1)
+        return change
+
+    # --- internals: gates ------------------------------------------------------------------------
+
+    def _check_party(self, party: Party, market: int, quote: Quote, *, must_reduce: bool) -> None:
+        """E_im >= IM, or reduced without flipping with E' >= 0 and E'·MM >= E·MM'."""
+        before, after = party.change.before, party.change.after
+        same_side = after == 0 or (after > 0) == (before > 0)
+        reduces = abs(after) < abs(before) and same_side
+        require(after == 0 or abs(after) >= quote.min_size, "below minimum")
+        require(reduces or not must_reduce, "reduce only")
+        book = self._book(party.account, party.state)
+        margin = self.assess(Basis.INITIAL, book)
+        if not reduces:
+            require(margin.state & SETTLING == 0, "settling")
+            require(margin.state >> (ABOVE_BIT + market) & 1 == 0, "above last bound")
+            _check_initial(margin)
+        elif margin.equity < margin.requirement:
+            self._check_reduction(party, book, market)
+
+    def _check_reduction(self, party: Party, book: Book, market: int) -> None:
+        """Puts the leg back as it was to learn E and MM before."""
+        after = self.assess(Basis.MAINTENANCE, book)
+        leg = Leg(market, party.change.before, party.change.base_before, 0)
+        others = tuple(other for other in book.legs if other.market != market)
+        cash = book.cash + party.cash_before - party.state.cash
+        before = self.assess(Basis.MAINTENANCE, replace(book, cash=cash, legs=(*others, leg)))
+        require(improves(before, after), "margin")
+
+
+def improves(before: Margin, after: Margin) -> bool:
+    """E' >= 0 and E'·MM >= E·MM' (FORMULAS 5)."""
+    return (
+        after.equity >= 0 and after.equity * before.requirement >= before.equity * after.requirement
+    )
+
+
+def _check_initial(margin: Margin) -> None:
+    require(margin.equity >= margin.requirement, "initial margin")
+
+
+def _check_size(maker: int, taker: int, size: int) -> None:
+    require(size != 0 and abs(size) < MAX_SIZE, "size")
+    require(maker != taker, "self trade")
+
+
+def _check_open_interest(before: int, after: int, quote: Quote) -> None:
+    """OI' <= max(OI, H), USD at mark."""
+    if after > before and quote.open_interest_cap is not None:
+        require(after * quote.mark <= quote.open_interest_cap * WAD, "open interest")
+
+
+def _price_of(quote: Quote, price: int, *, maker_buys: bool) -> int:
+    """The order's price within the band; while settling the mark, if the order allows it."""
+    require(quote.mark != 0, "no price")
+    if quote.state & SETTLING:
+        require(price == quote.mark or (price > quote.mark) == maker_buys, "limit")
+        return quote.mark
+    require(abs(price - quote.mark) * PPM <= quote.mark * quote.band, "price band")
+    return price
+
+
+def _closed_leg(market: int, change: Change, before: Market, g: int) -> ClosedLeg:
+    is_long = change.before < 0  # the opposite side
+    opposite = sides.effective_total(before.side(is_long=is_long), is_long=is_long)
+    loss = positive(-positions.value_of(change, g))
+    return ClosedLeg(market, change.before, loss, opposite)
+
+
+def _with_market(state: Account, market: int) -> Account:
+    """Appends; unchanged where the list has it."""
+    markets = state.markets if market in state.markets else (*state.markets, market)
+    require(len(markets) <= MAX_MARKETS, "too many markets")
+    require(state.mode != ISOLATED or len(markets) == 1, "isolated")
+    return replace(state, markets=markets)
+
+
+def _without_market(state: Account, market: int) -> Account:
+    """The last entry takes the place of the one removed."""
+    if market not in state.markets:
+        return state
+    *rest, last = state.markets
+    return replace(state, markets=tuple(last if m == market else m for m in rest))

@@ -1,0 +1,146 @@
+"""Twin of CollateralVault.vy: up to 8 listed tokens for CROSS accounts.
+
+Tokens moved are not modelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from oracle.engine import outflow
+from oracle.engine.chain import Chain
+from oracle.engine.margin import Holding
+from oracle.engine.outflow import Bucket
+from oracle.engine.risk_engine import RiskEngine
+from oracle.engine.units import PPM, require
+
+if TYPE_CHECKING:
+    from oracle.engine.clearinghouse import Clearinghouse
+
+MAX_TOKENS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A listed token."""
+
+    unit: int  # wad per token unit
+    cap: int  # [wad] all accounts together
+    total: int  # [wad]
+    bucket: Bucket
+
+
+@dataclass(slots=True)
+class VaultState:
+    """All the vault stores."""
+
+    collateral_multiple: int = 0  # [ppm] of the settlement tokens held
+    tokens: dict[int, Token] = field(default_factory=dict)
+    balances: dict[tuple[int, int], int] = field(default_factory=dict)  # (account, token) -> [wad]
+    waiting: dict[tuple[int, int], int] = field(default_factory=dict)  # (token, receiver) -> [wad]
+
+
+class CollateralVault:
+    """Holds collateral tokens."""
+
+    def __init__(self, chain: Chain, engine: RiskEngine) -> None:
+        self.chain = chain
+        self.engine = engine
+        self.ledger: Clearinghouse
+        self.state = VaultState()
+
+    def deposit(self, account: int, token: int, amount: int) -> None:
+        """Put tokens into any CROSS account; amount in token units."""
+        listed = self._listed(token)
+        outflow.check_amount(amount)
+        wad = amount * listed.unit
+        require(listed.total + wad <= listed.cap, "token cap")
+        self.state.tokens[token] = replace(listed, total=listed.total + wad)
+        self._add(account, token, wad)
+        self.ledger.note_collateral(account, self.bits_of(account))
+        self._check_multiple()
+
+    def withdraw(self, account: int, token: int, amount: int, receiver: int) -> int:
+        """Take collateral out, down to initial margin. Returns what was paid [wad]."""
+        listed = self._listed(token)
+        outflow.check_amount(amount)
+        wad = amount * listed.unit
+        self._debit(account, token, wad)
+        self.state.tokens[token] = replace(listed, total=listed.total - wad)
+        self.ledger.note_collateral(account, self.bits_of(account))
+        self.ledger.check_outflow(account)
+        return self._pay(token, receiver, wad)
+
+    def release(self, token: int, receiver: int) -> int:
+        """Pay what waits for a receiver, as far as the bucket has room [wad]."""
+        return self._pay(token, receiver, 0)
+
+    def move(self, giver: int, taker: int, token: int, amount: int) -> None:
+        """Move collateral between accounts [wad]; only the clearinghouse."""
+        self._debit(giver, token, amount)
+        self._add(taker, token, amount)
+
+    def list_token(self, unit: int, cap: int, outflow_cap: int, window: int) -> int:
+        """List a token; the engine prices it as asset 32 + the index returned."""
+        index = len(self.state.tokens)
+        require(index < MAX_TOKENS, "token")
+        bucket = outflow.reset(None, outflow_cap, window, self.chain.timestamp)
+        self.state.tokens[index] = Token(unit=unit, cap=cap, total=0, bucket=bucket)
+        return index
+
+    def set_token_cap(self, token: int, cap: int) -> None:
+        """Bound what all accounts together may hold; what is there may stay."""
+        self.state.tokens[token] = replace(self._listed(token), cap=cap)
+
+    def set_collateral_multiple(self, multiple: int) -> None:
+        """Bound all non-cash collateral by a multiple [ppm] of the settlement tokens held."""
+        require(multiple <= 10 * PPM, "multiple")
+        self.state.collateral_multiple = multiple
+
+    def set_outflow(self, token: int, cap: int, window: int) -> None:
+        """Bound how fast a token may leave."""
+        listed = self._listed(token)
+        bucket = outflow.reset(listed.bucket, cap, window, self.chain.timestamp)
+        self.state.tokens[token] = replace(listed, bucket=bucket)
+
+    def holdings(self, account: int) -> list[Holding]:
+        """What an account holds, by token."""
+        return [
+            Holding(token, amount)
+            for token in range(MAX_TOKENS)
+            if (amount := self.collateral_of(account, token))
+        ]
+
+    def collateral_of(self, account: int, token: int) -> int:
+        """[wad]"""
+        return self.state.balances.get((account, token), 0)
+
+    def bits_of(self, account: int) -> int:
+        """Bit t: the account holds token t."""
+        return sum(1 << holding.token for holding in self.holdings(account))
+
+    def _add(self, account: int, token: int, amount: int) -> None:
+        self.state.balances[account, token] = self.collateral_of(account, token) + amount
+
+    def _debit(self, account: int, token: int, amount: int) -> None:
+        require(amount <= self.collateral_of(account, token), "balance")
+        self._add(account, token, -amount)
+
+    def _listed(self, token: int) -> Token:
+        require(token in self.state.tokens, "token")
+        return self.state.tokens[token]
+
+    def _check_multiple(self) -> None:
+        totals = [Holding(t, token.total) for t, token in self.state.tokens.items() if token.total]
+        value, _ = self.engine.collateral_value(totals)
+        limit = self.ledger.state.custody.tokens * self.state.collateral_multiple
+        require(value * PPM <= limit, "collateral multiple")
+
+    def _pay(self, token: int, receiver: int, amount: int) -> int:
+        listed = self.state.tokens[token]
+        due = self.state.waiting.get((token, receiver), 0) + amount
+        bucket, paid = outflow.pay(listed.bucket, due, listed.unit, self.chain.timestamp)
+        self.state.waiting[token, receiver] = due - paid
+        self.state.tokens[token] = replace(listed, bucket=bucket)
+        return paid
