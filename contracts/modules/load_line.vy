@@ -42,7 +42,12 @@ RAMP_START: constant(uint256) = 72
 SOFT_CAP: constant(uint256) = 48
 HARD_CAP: constant(uint256) = 24
 PRICE_AGE: constant(uint256) = 10
+CAPS: constant(uint256) = (2**48 - 1) << 24  # L and H
 AGE_UNIT: constant(uint256) = 4
+# In seconds at once: line >> 8 & M16_X4 is price_max_age, line << 2 & M12_X4 open_max_age.
+PRICE_AGE_X4: constant(uint256) = 8
+M16_X4: constant(uint256) = 65_532
+M12_X4: constant(uint256) = 4_092
 M10: constant(uint256) = 2**10 - 1
 M14: constant(uint256) = 2**14 - 1
 M20: constant(uint256) = 2**20 - 1
@@ -91,36 +96,31 @@ def _read(
     if _basis == LIVE:
         return severity, depth
     t0: uint256 = _line >> T0 & M32
+    up: uint256 = DEPTH_UP
+    fall: uint256 = SEVERITY_DOWN
     if _basis == MAINTENANCE:
-        risen: uint256 = unsafe_add(
-            _line >> S0 & M20, self._moved(SEVERITY_UP, t0, _now)
-        )
-        floor_depth: uint256 = unsafe_add(depth, self._moved(DEPTH_DOWN, t0, _now))
+        up = SEVERITY_UP
+        fall = DEPTH_DOWN
+    rise: uint256 = unsafe_sub(
+        unsafe_div(unsafe_mul(_now, up), HOUR), unsafe_div(unsafe_mul(t0, up), HOUR)
+    )
+    drop: uint256 = unsafe_sub(
+        unsafe_div(unsafe_mul(_now, fall), HOUR), unsafe_div(unsafe_mul(t0, fall), HOUR)
+    )
+    if _basis == MAINTENANCE:
+        severity = min(severity, unsafe_add(_line >> S0 & M20, rise))
         depth0: uint256 = _line >> DEPTH0 & M20
-        if depth0 > floor_depth:
-            depth = unsafe_add(depth, unsafe_sub(depth0, floor_depth))
-        return min(severity, risen), depth
+        if depth0 > unsafe_add(depth, drop):
+            return severity, unsafe_sub(depth0, drop)
+        return severity, depth
     if unsafe_sub(_now, t0) > _clock >> effective_time.MAX_AGE & M24:
         severity = PPM
         depth = min(depth, _clock >> effective_time.DEPTH_MIN & M20)
-    fallen: uint256 = self._moved(SEVERITY_DOWN, t0, _now)
+    depth = min(depth, unsafe_add(_line >> DI0 & M20, rise))
     i0: uint256 = _line >> I0 & M20
-    if i0 > unsafe_add(severity, fallen):
-        severity = unsafe_sub(i0, fallen)
-    return severity, min(
-        depth, unsafe_add(_line >> DI0 & M20, self._moved(DEPTH_UP, t0, _now))
-    )
-
-
-@pure
-@internal
-def _moved(_slope: uint256, _from: uint256, _to: uint256) -> uint256:
-    """
-    @dev C(_to) - C(_from) [ppm]; unsafe: time·slope < 2**52.
-    """
-    return unsafe_sub(
-        unsafe_div(unsafe_mul(_to, _slope), HOUR), unsafe_div(unsafe_mul(_from, _slope), HOUR)
-    )
+    if i0 > unsafe_add(severity, drop):
+        return unsafe_sub(i0, drop), depth
+    return severity, depth
 
 
 @view

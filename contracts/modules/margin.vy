@@ -41,16 +41,8 @@ WAD: constant(uint256) = 10**18
 INITIAL: constant(uint256) = 0
 MAINTENANCE: constant(uint256) = 2
 TOKENS: constant(uint256) = 32  # asset id of token 0
+SIGNED_WAD: constant(int256) = 10**18
 M32: constant(uint256) = 2**32 - 1
-
-
-# What all legs and holdings of one call share.
-struct Context:
-    basis: uint256
-    floor: uint256  # [ppm]
-    clock: uint256  # word of effective_time
-    now: uint256
-    base: uint256  # state bits common to every asset
 
 
 # --- the ledger's questions ------------------------------------------------------------------------------
@@ -71,32 +63,97 @@ def assess(
     @param _cash Settled cash [USD wad].
     @param _floor The account's own least initial margin rate [ppm].
     """
-    context: Context = self._context(_basis, _floor)
-    margin: IRiskEngine.Margin = IRiskEngine.Margin(
-        equity=_cash,
-        requirement=0,
-        state=context.base,
-        known_since=effective_time._known_since(context.clock),
-    )
-    if _cash > 0 and _basis != MAINTENANCE and self._in_doubt(context.clock):
-        margin.equity = 0
+    clock: uint256 = effective_time.word
+    now: uint256 = effective_time._now(clock)
+    base: uint256 = effective_time._base_state(clock, now)
+    floor_rate: uint256 = min(_floor, PPM)
+    equity: int256 = _cash
+    if _cash > 0 and _basis != MAINTENANCE and self._in_doubt(clock):
+        equity = 0
+    needed: uint256 = 0
+    states: uint256 = base
+    known_since: uint256 = effective_time._known_since(clock)
+    ramp: uint256 = load_line.RAMP
+    kind: uint256 = 0
+    if _basis == MAINTENANCE:
+        kind = 4
     for leg: IRiskEngine.Leg in _legs:
-        value: int256 = 0
-        needed: uint256 = 0
-        state: uint256 = 0
-        since: uint256 = 0
-        value, needed, state, since = self._assess_leg(leg, context)
-        margin.equity += value
-        margin.requirement += needed
-        margin.state |= state
-        margin.known_since = max(margin.known_since, since)
+        word: uint256 = prices.prices[leg.market]
+        line: uint256 = load_line.lines[leg.market]
+        price: uint256 = word >> words.PRICE
+        state: uint256 = base
+        age: uint256 = unsafe_sub(now, word >> words.OBSERVED & M32)
+        max_age: uint256 = line >> load_line.PRICE_AGE_X4 & load_line.M16_X4
+        if word & words.M6 != 0:
+            since: uint256 = 0
+            state, since = prices._state(leg.market, word, line, base, now)
+            known_since = max(known_since, since)
+            if word & words.PENDING != 0:
+                price = self._pick_price(leg.market, price, leg.size, _basis)
+        elif age > line << 2 & load_line.M12_X4:
+            state |= effective_time.OLD
+            if age > max_age:
+                state |= effective_time.UNKNOWN
+        # Value
+        product: int256 = unsafe_mul(
+            leg.size,
+            unsafe_sub(convert(price, int256), words._funding(word, now, max_age)),
+        )
+        value: int256 = unsafe_div(product, SIGNED_WAD)
+        if unsafe_mul(value, SIGNED_WAD) > product:
+            value = unsafe_sub(value, 1)
+        equity += unsafe_add(value, leg.base)
+        states |= state
+        if _basis == MAINTENANCE and state & effective_time.UNKNOWN != 0:
+            continue
+        # Requirement
+        size: uint256 = convert(abs(leg.size), uint256)
+        assert (size | leg.open_interest) >> 120 == 0
+        notional: uint256 = unsafe_div(unsafe_add(unsafe_mul(size, price), WAD - 1), WAD)
+        severity: uint256 = 0
+        depth: uint256 = 0
+        severity, depth = load_line._read(line, _basis, clock, now)
+        scale: uint256 = schedules.RATE_ONE
+        slot: uint256 = unsafe_add(unsafe_mul(leg.market, 8), kind)
+        start: uint256 = line >> load_line.RAMP_START & M32
+        total: uint256 = 0
+        rate: uint256 = 0
+        above: bool = False
+        if now >= unsafe_add(start, ramp):
+            total, rate, above = schedules._scan(
+                slot, 128, notional, severity, unsafe_mul(depth, schedules.UNIT)
+            )
+        else:
+            total, rate, above = schedules._blend(
+                slot,
+                unsafe_sub(now, start),
+                ramp,
+                notional,
+                severity,
+                unsafe_mul(depth, schedules.UNIT),
+            )
+            scale = unsafe_mul(scale, ramp)
+        margin: uint256 = unsafe_div(unsafe_add(total, unsafe_sub(scale, 1)), scale)
+        if above:
+            states |= 1 << unsafe_add(32, leg.market)
+        if _basis != MAINTENANCE:
+            if floor_rate != 0:
+                margin = max(
+                    margin,
+                    unsafe_div(unsafe_add(unsafe_mul(notional, floor_rate), PPM - 1), PPM),
+                )
+            if _basis == INITIAL and line & load_line.CAPS != 0:
+                margin = self._surcharge(line, notional, margin, leg.open_interest, word)
+        needed = unsafe_add(needed, margin)
     for holding: IRiskEngine.Holding in _holdings:
         value: uint256 = 0
         state: uint256 = 0
-        value, state = self._assess_holding(holding, context)
-        margin.equity += convert(value, int256)
-        margin.state |= state
-    return margin
+        value, state = self._assess_holding(holding, _basis, clock, now, base)
+        equity += convert(value, int256)
+        states |= state
+    return IRiskEngine.Margin(
+        equity=equity, requirement=needed, state=states, known_since=known_since
+    )
 
 
 @view
@@ -176,7 +233,8 @@ def liquidation_size(
         Everything is multiplied by 4·1e18·1e12·ramp, ramp = 1 outside a ramp: checked 256-bit products, which
         bound N to 2**114 wei inside a ramp (2**134 outside), far above every cap.
     """
-    context: Context = self._context(MAINTENANCE, 0)
+    clock: uint256 = effective_time.word
+    now: uint256 = effective_time._now(clock)
     price: uint256 = prices.prices[_market] >> words.PRICE
     size: uint256 = convert(abs(_size), uint256)
     notional: uint256 = fp._mul_div_up(size, price, WAD) * WAD
@@ -193,8 +251,8 @@ def liquidation_size(
             notional - price * taken,
             schedules.UNIT * WAD,
             MAINTENANCE,
-            context.clock,
-            context.now,
+            clock,
+            now,
         )
         if i == 0:
             fee = fee * scale // schedules.RATE_ONE
@@ -236,13 +294,14 @@ def collateral_terms(_token: uint256) -> (uint256, uint256, uint256):
     @return MM haircut of bracket 0 now [ppm, rounded down], price [USD wad], state bits.
     """
     asset: uint256 = TOKENS + _token
-    context: Context = self._context(MAINTENANCE, 0)
+    clock: uint256 = effective_time.word
+    now: uint256 = effective_time._now(clock)
     total: uint256 = 0
     scale: uint256 = 0
     rate: uint256 = 0
     above: bool = False
     total, scale, rate, above = requirement._require_margin(
-        asset, 0, 0, MAINTENANCE, context.clock, context.now
+        asset, 0, 0, MAINTENANCE, clock, now
     )
     return (
         rate * PPM // scale,
@@ -260,14 +319,15 @@ def severity_now(_asset: uint256) -> (uint256, uint256, uint256, uint256):
     """
     @return s_mm, s_im, depth_mm, depth_im now [ppm].
     """
-    c: Context = self._context(MAINTENANCE, 0)
+    clock: uint256 = effective_time.word
+    now: uint256 = effective_time._now(clock)
     line: uint256 = load_line.lines[_asset]
     s_mm: uint256 = 0
     d_mm: uint256 = 0
     s_im: uint256 = 0
     d_im: uint256 = 0
-    s_mm, d_mm = load_line._read(line, MAINTENANCE, c.clock, c.now)
-    s_im, d_im = load_line._read(line, INITIAL, c.clock, c.now)
+    s_mm, d_mm = load_line._read(line, MAINTENANCE, clock, now)
+    s_im, d_im = load_line._read(line, INITIAL, clock, now)
     return s_mm, s_im, d_mm, d_im
 
 
@@ -303,30 +363,18 @@ def tier_requirement(_market: uint256, _size: int256, _basis: uint256) -> uint25
     """
     @return IM (basis 0, 1) or MM (2) of a leg at the stored price, whatever its state [USD wad].
     """
-    context: Context = self._context(_basis, 0)
-    margin: uint256 = 0
-    above: bool = False
-    margin, above = self._tiered(
-        _market, self._notional(_size, prices.prices[_market] >> words.PRICE), context
+    clock: uint256 = effective_time.word
+    price: uint256 = prices.prices[_market] >> words.PRICE
+    return self._tiered(
+        _market,
+        fp._mul_div_up(convert(abs(_size), uint256), price, WAD),
+        _basis,
+        clock,
+        effective_time._now(clock),
     )
-    return margin
 
 
 # --- internals -------------------------------------------------------------------------------------------
-
-
-@view
-@internal
-def _context(_basis: uint256, _floor: uint256) -> Context:
-    clock: uint256 = effective_time.word
-    now: uint256 = effective_time._now(clock)
-    return Context(
-        basis=_basis,
-        floor=_floor,
-        clock=clock,
-        now=now,
-        base=effective_time._base_state(clock, now),
-    )
 
 
 @pure
@@ -337,108 +385,71 @@ def _in_doubt(_clock: uint256) -> bool:
 
 @view
 @internal
-def _tiered(_asset: uint256, _notional: uint256, _c: Context) -> (uint256, bool):
+def _pick_price(_market: uint256, _stored: uint256, _size: int256, _basis: uint256) -> uint256:
     """
-    @dev ceil(R(N)) [USD wad], and whether N is above the last bound.
+    @dev Of stored and held, MAINTENANCE the better, else the worse.
+    """
+    held: uint256 = prices.held[_market] >> words.PRICE
+    if (_size > 0) == (_basis == MAINTENANCE):
+        return max(_stored, held)
+    return min(_stored, held)
+
+
+@view
+@internal
+def _surcharge(
+    _line: uint256, _notional: uint256, _margin: uint256, _open_interest: uint256, _word: uint256
+) -> uint256:
+    """
+    @dev The requirement with open-interest scaling (DESIGN 5); _line has caps.
+        unsafe: open interest < 2**120, price < 2**90, caps < 2**74·1e18 = 2**134; margin <= notional, low <
+        interest, L < H. The product is checked: it reaches 2**256 only above 1e20 USD.
+    """
+    low: uint256 = unsafe_mul(decimal_words._decode(_line >> load_line.SOFT_CAP), WAD)
+    interest: uint256 = unsafe_div(
+        unsafe_add(unsafe_mul(_open_interest, _word >> words.PRICE), WAD - 1), WAD
+    )
+    margin: uint256 = min(_margin, _notional)
+    if interest <= low:
+        return margin
+    high: uint256 = unsafe_mul(decimal_words._decode(_line >> load_line.HARD_CAP), WAD)
+    span: uint256 = unsafe_sub(high, low)
+    part: uint256 = unsafe_sub(_notional, margin) * unsafe_sub(min(interest, high), low)
+    return unsafe_add(margin, unsafe_div(unsafe_add(part, unsafe_sub(span, 1)), span))
+
+
+@view
+@internal
+def _assess_holding(
+    _holding: IRiskEngine.Holding, _basis: uint256, _clock: uint256, _now: uint256, _base: uint256
+) -> (uint256, uint256):
+    """
+    @dev Value after haircut and state bits.
+    """
+    asset: uint256 = TOKENS + _holding.token
+    word: uint256 = prices.prices[asset]
+    state: uint256 = 0
+    since: uint256 = 0
+    state, since = prices._state(asset, word, load_line.lines[asset], _base, _now)
+    if _basis != MAINTENANCE and state & effective_time.UNKNOWN != 0:
+        return 0, state
+    value: uint256 = _holding.amount * (word >> words.PRICE) // WAD
+    return value - min(value, self._tiered(asset, value, _basis, _clock, _now)), state
+
+
+@view
+@internal
+def _tiered(
+    _asset: uint256, _n: uint256, _basis: uint256, _clock: uint256, _now: uint256
+) -> uint256:
+    """
+    @dev ceil(R(N)) [USD wad]
     """
     total: uint256 = 0
     scale: uint256 = 0
     rate: uint256 = 0
     above: bool = False
     total, scale, rate, above = requirement._require_margin(
-        _asset, _notional, schedules.UNIT, _c.basis, _c.clock, _c.now
+        _asset, _n, schedules.UNIT, _basis, _clock, _now
     )
-    return fp._div_up(total, scale), above
-
-
-@pure
-@internal
-def _notional(_size: int256, _price: uint256) -> uint256:
-    return fp._mul_div_up(convert(abs(_size), uint256), _price, WAD)
-
-
-@view
-@internal
-def _assess_leg(
-    _leg: IRiskEngine.Leg, _c: Context
-) -> (int256, uint256, uint256, uint256):
-    """
-    @dev Value, requirement, state bits, known_since.
-    """
-    word: uint256 = prices.prices[_leg.market]
-    line: uint256 = load_line.lines[_leg.market]
-    state: uint256 = 0
-    since: uint256 = 0
-    state, since = prices._state(_leg.market, word, line, _c.base, _c.now)
-    price: uint256 = word >> words.PRICE
-    if word & words.PENDING != 0:
-        price = self._pick_price(price, prices.held[_leg.market] >> words.PRICE, _leg.size, _c.basis)
-    funding: int256 = words._funding(word, _c.now, prices._max_age(line))
-    value: int256 = (
-        fp._wad_mul_floor(_leg.size, convert(price, int256) - funding) + _leg.base
-    )
-    if _c.basis == MAINTENANCE and state & effective_time.UNKNOWN != 0:
-        return value, 0, state, since
-    notional: uint256 = self._notional(_leg.size, price)
-    margin: uint256 = 0
-    above: bool = False
-    margin, above = self._tiered(_leg.market, notional, _c)
-    if above:
-        state |= 1 << (32 + _leg.market)
-    if _c.basis != MAINTENANCE:
-        margin = max(margin, fp._mul_div_up(notional, min(_c.floor, PPM), PPM))
-        if _c.basis == INITIAL:
-            margin += self._surcharge(
-                line, notional - margin, _leg.open_interest, word >> words.PRICE
-            )
-    return value, margin, state, since
-
-
-@pure
-@internal
-def _pick_price(_stored: uint256, _held: uint256, _size: int256, _basis: uint256) -> uint256:
-    """
-    @dev MAINTENANCE the better, else the worse.
-    """
-    if (_size > 0) == (_basis == MAINTENANCE):
-        return max(_stored, _held)
-    return min(_stored, _held)
-
-
-@view
-@internal
-def _surcharge(
-    _line: uint256, _free: uint256, _open_interest: uint256, _price: uint256
-) -> uint256:
-    """
-    @dev Open-interest scaling of what is not yet required (DESIGN 5).
-    """
-    high: uint256 = decimal_words._decode(_line >> load_line.HARD_CAP) * WAD
-    if high == 0:
-        return 0
-    low: uint256 = decimal_words._decode(_line >> load_line.SOFT_CAP) * WAD
-    interest: uint256 = fp._mul_div_up(_open_interest, _price, WAD)
-    if interest <= low:
-        return 0
-    return fp._mul_div_up(_free, min(interest, high) - low, high - low)
-
-
-@view
-@internal
-def _assess_holding(_holding: IRiskEngine.Holding, _c: Context) -> (uint256, uint256):
-    """
-    @dev Value after haircut and state bits.
-    """
-    asset: uint256 = TOKENS + _holding.token
-    word: uint256 = prices.prices[asset]
-    line: uint256 = load_line.lines[asset]
-    state: uint256 = 0
-    since: uint256 = 0
-    state, since = prices._state(asset, word, line, _c.base, _c.now)
-    if _c.basis != MAINTENANCE and state & effective_time.UNKNOWN != 0:
-        return 0, state
-    value: uint256 = _holding.amount * (word >> words.PRICE) // WAD
-    haircut: uint256 = 0
-    above: bool = False
-    haircut, above = self._tiered(asset, value, _c)
-    return value - min(value, haircut), state
+    return fp._div_up(total, scale)

@@ -48,16 +48,17 @@ M32: constant(uint256) = 2**32 - 1
 M94: constant(uint256) = 2**94 - 1
 
 RATE_UNIT: constant(int256) = 10**11
-F_MAX: constant(int256) = 9 * 10**27  # [USD wad per base]
+F_MAX: constant(int256) = 87 * 10**26  # [USD wad per base] of what is stored
 
 
 @pure
 @internal
 def _funding(_word: uint256, _now: uint256, _max_age: uint256) -> int256:
     """
-    @dev F now [USD wad per base], within ±F_MAX: accrues floor(price·rate·dt/1e11) from the report (observed +
-        lag) to the earlier of _now and observed + _max_age.
-        unsafe: price < 2**90, |rate| < 2**23, dt < 2**17, |F| < 2**93.
+    @dev F now [USD wad per base]: accrues floor(price·rate·dt/1e11) from the report (observed + lag) to the earlier
+        of _now and observed + _max_age. What is stored is clamped to ±F_MAX; at most .23·1e27 comes on top
+        (10 % per 8 h over 2**16 s), so |P - F| < 1e28.
+        unsafe: price < 2**90, |rate| < 2**23, dt < 2**16, |F| < 2**93.
     """
     funding: int256 = convert(convert(_word << 90, bytes32), int256) >> 162
     rate: int256 = convert(convert(_word << 184, bytes32), int256) >> 232
@@ -74,7 +75,7 @@ def _funding(_word: uint256, _now: uint256, _max_age: uint256) -> int256:
     accrued: int256 = unsafe_div(growth, RATE_UNIT)
     if unsafe_mul(accrued, RATE_UNIT) > growth:
         accrued = unsafe_sub(accrued, 1)
-    return max(-F_MAX, min(F_MAX, unsafe_add(funding, accrued)))
+    return unsafe_add(funding, accrued)
 
 
 @pure

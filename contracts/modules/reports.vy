@@ -300,9 +300,10 @@ def _accept(
     flags: uint256 = _flags & ~(words.PENDING | words.REFUSED)
     if _word >> words.PRICE != 0:
         flags = self._follow_up(_asset, _price, _word, flags, _config, _batch)
+    funding: int256 = words._funding(_word, _batch.now, _config >> words.PRICE_AGE & words.M16)
     prices.prices[_asset] = words._pack_price(
         _price,
-        words._funding(_word, _batch.now, _config >> words.PRICE_AGE & words.M16),
+        max(-words.F_MAX, min(words.F_MAX, funding)),
         self._rate(_premium, _config >> words.FUNDING_CAP & words.M20),
         _batch.observed,
         _batch.now - _batch.observed,

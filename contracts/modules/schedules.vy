@@ -44,28 +44,32 @@ def _scan(
         rate·_n < 2**243 in any product, and their sum is at most the top rate times _n; U < 2**74 and _depth
         < 2**120 (depth·10^30) so the bound < 2**194. storm >= calm, rates rise in k, _n > bound where subtracted.
     """
-    total: uint256 = 0
-    rate: uint256 = 0
-    bound: uint256 = 0
-    word: uint256 = 0
-    for k: uint256 in range(8):
+    word: uint256 = self.words[_slot] >> _shift
+    calm: uint256 = word >> 84 & M20
+    rate: uint256 = unsafe_add(
+        unsafe_mul(calm, PPM), unsafe_mul(_severity, unsafe_sub(word >> 64 & M20, calm))
+    )
+    total: uint256 = unsafe_mul(rate, _n)
+    bound: uint256 = unsafe_mul(
+        unsafe_mul(word >> 108 & M20, pow_mod256(10, word >> 104 & 15)), _depth
+    )
+    if _n <= bound:
+        return total, rate, False
+    for k: uint256 in range(1, 8):
+        entry: uint256 = word
         if k & 1 == 0:
             word = self.words[unsafe_add(_slot, k >> 1)] >> _shift
-        entry: uint256 = word >> 64
-        if k & 1 != 0:
-            entry = word
+            entry = word >> 64
         entry &= M64
         if entry == 0:
-            return total, rate, True
-        calm: uint256 = entry >> 20 & M20
+            break
+        calm = entry >> 20 & M20
         next: uint256 = unsafe_add(
             unsafe_mul(calm, PPM), unsafe_mul(_severity, unsafe_sub(entry & M20, calm))
         )
         total = unsafe_add(total, unsafe_mul(unsafe_sub(next, rate), unsafe_sub(_n, bound)))
         rate = next
-        bound = unsafe_mul(
-            unsafe_mul(entry >> 44, pow_mod256(10, entry >> 40 & 15)), _depth
-        )
+        bound = unsafe_mul(unsafe_mul(entry >> 44, pow_mod256(10, entry >> 40 & 15)), _depth)
         if _n <= bound:
             return total, rate, False
     return total, rate, True
