@@ -1,5 +1,6 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
+# pragma optimize codesize
 """
 @title Clearinghouse: the ledger
 @license AGPL-3.0-only
@@ -16,11 +17,10 @@
 from contracts.interfaces import IClearinghouse
 from contracts.interfaces import IRiskEngine
 from contracts.modules import accounts
-from contracts.modules import custody
+from contracts.modules import cash
 from contracts.modules import disposal
 from contracts.modules import health
 from contracts.modules import ledger_words
-from contracts.modules import outflow
 from contracts.modules import ownership
 from contracts.modules import positions
 from contracts.modules import reasons
@@ -34,20 +34,13 @@ initializes: registry[ownership := ownership]
 initializes: accounts[ownership := ownership, registry := registry]
 initializes: positions
 initializes: health[positions := positions, registry := registry]
-initializes: outflow
-initializes: custody[
-    accounts := accounts,
-    health := health,
-    outflow := outflow,
-    ownership := ownership,
-    registry := registry,
-]
+initializes: cash[accounts := accounts, health := health, registry := registry]
 initializes: trading[
     accounts := accounts, health := health, positions := positions, registry := registry
 ]
 initializes: disposal[
     accounts := accounts,
-    custody := custody,
+    cash := cash,
     health := health,
     positions := positions,
     registry := registry,
@@ -57,20 +50,19 @@ initializes: disposal[
 # owners of accounts
 exports: (
     accounts.open_account,
-    accounts.set_gateway,
-    accounts.set_floor,
-    custody.deposit,
-    custody.withdraw,
-    custody.transfer,
+    accounts.configure,
+    cash.deposit,
+    cash.withdraw,
+    cash.transfer,
 )
 # anyone
-exports: custody.release
+exports: disposal.collect
 # gateways
-exports: (trading.trade, custody.deposit_from)
+exports: (trading.trade, cash.deposit_from)
 # the liquidator
 exports: (
     disposal.take_over,
-    disposal.sell_collateral,
+    disposal.pay_for_collateral,
     disposal.close_at_mark,
     disposal.deleverage,
     disposal.write_off,
@@ -79,52 +71,25 @@ exports: (
 exports: (
     ownership.hand_over,
     ownership.owner,
-    registry.add_gateway,
-    registry.remove_gateway,
+    registry.set_gateway_at,
     registry.set_liquidator,
-    registry.set_vault,
     accounts.set_interest_rate,
-    custody.set_outflow,
 )
 
 
 @deploy
-def __init__(_engine: address, _settlement: address):
+def __init__(_engine: address, _settlement: address, _custody: address):
     """
     @param _engine The risk engine, for good.
     @param _settlement The settlement token, at most 18 decimals.
+    @param _custody Holds collateral and pays settlement tokens out; its `set_ledger` is called next.
     """
     ownership.__init__()
-    registry.__init__(_engine, _settlement)
-    custody.__init__()
+    registry.__init__(_engine, _settlement, _custody)
+    cash.__init__()
 
 
-# --- anyone ----------------------------------------------------------------------------------------------
-
-
-@external
-def collect(_account: uint256):
-    """
-    @notice Pay out positions of ended epochs, and those too small to have a size, into the account's cash.
-    """
-    state: ledger_words.AccountState = accounts._load_open(_account)
-    list: uint256 = state.markets
-    for i: uint256 in range(16):
-        if list == 0:
-            break
-        market: uint256 = (list & 63) - 1
-        list = list >> 6
-        sides: ledger_words.Sides = positions._sides(market)
-        if positions._held(_account, market, sides).size == 0:
-            change: positions.Change = positions._close_out(_account, market, sides, 0)
-            positions._store_sides(market, change.sides)
-            positions._book(market, change.net, 0)
-            state.cash += change.realised
-            state.markets = ledger_words._without_market(state.markets, market)
-    accounts._store(_account, state)
-
-
-# --- the collateral vault --------------------------------------------------------------------------------
+# --- custody --------------------------------------------------------------------------------------------
 
 
 @external
@@ -132,7 +97,7 @@ def note_collateral(_account: uint256, _tokens: uint256):
     """
     @notice Which tokens an account holds now, as bits.
     """
-    registry._check_vault()
+    registry._check_custody()
     state: ledger_words.AccountState = accounts._load_open(_account)
     reasons._require(state.mode == accounts.CROSS, reasons.MODE)
     state.tokens = _tokens
@@ -148,33 +113,14 @@ def settle_market(_market: uint256):
     @notice End both epochs of a market at its mark: how a market is delisted. It must be reduce-only.
     """
     ownership._check_owner()
-    quote: IRiskEngine.Quote = staticcall IRiskEngine(registry.ENGINE).quote(_market)
+    quote: IRiskEngine.Quote = health._quote(_market)
     reasons._require(quote.state == 4, reasons.NOT_REDUCE_ONLY)
     g: int256 = convert(quote.mark, int256) - quote.funding
     positions._settle(_market, positions._sides(_market), g)
 
 
 # --- views -----------------------------------------------------------------------------------------------
-
-
-@view
-@external
-def account(_account: uint256) -> IClearinghouse.Account:
-    state: ledger_words.AccountState = accounts._peek(_account)
-    markets: DynArray[uint256, 16] = []
-    for i: uint256 in range(16):
-        entry: uint256 = ledger_words._market_at(state.markets, i)
-        if entry == 0:
-            break
-        markets.append(entry - 1)
-    return IClearinghouse.Account(
-        cash=state.cash,
-        mode=state.mode,
-        floor=state.floor * 100,
-        gateways=state.gateways,
-        tokens=state.tokens,
-        markets=markets,
-    )
+# Raw words are reentrant: no other contract is called between two writes.
 
 
 @view
@@ -185,52 +131,97 @@ def book(_account: uint256) -> IClearinghouse.Book:
 
 @view
 @external
-def position(_account: uint256, _market: uint256) -> IClearinghouse.Position:
-    held: positions.Held = positions._held(_account, _market, positions._sides(_market))
-    return IClearinghouse.Position(
-        scaled=held.scaled, z=held.z, epoch=held.epoch, size=held.size, base=held.base
-    )
+@reentrant
+def account_word(_account: uint256) -> uint256:
+    return accounts.words[_account]
 
 
 @view
 @external
-def market(_market: uint256) -> IClearinghouse.Market:
-    sides: ledger_words.Sides = positions._sides(_market)
-    long: IClearinghouse.Side = empty(IClearinghouse.Side)
-    short: IClearinghouse.Side = empty(IClearinghouse.Side)
-    long.scale, long.credit = positions._scale_and_credit(_market, 0, sides.long_cut)
-    long.total = sides.long_total
-    long.epoch = sides.long_epoch
-    short.scale, short.credit = positions._scale_and_credit(_market, 1, sides.short_cut)
-    short.total = sides.short_total
-    short.epoch = sides.short_epoch
-    net: int256 = 0
-    fees: uint256 = 0
-    net, fees = ledger_words._unpack_books(positions.tallies[_market])
-    return IClearinghouse.Market(long=long, short=short, net=net, fees=fees)
+@reentrant
+def position_word(_account: uint256, _market: uint256) -> uint256:
+    return positions.position_words[_account][_market]
 
 
 @view
 @external
+@reentrant
+def side_word(_market: uint256) -> uint256:
+    return positions.side_words[_market]
+
+
+@view
+@external
+@reentrant
+def cut_word(_side: uint256) -> uint256:
+    return positions.cut_words[_side]
+
+
+@view
+@external
+@reentrant
+def final_credit(_side: uint256, _epoch: uint256) -> int256:
+    return positions.finals[_side][_epoch]
+
+
+@view
+@external
+@reentrant
+def tally_word(_market: uint256) -> uint256:
+    return positions.tallies[_market]
+
+
+@view
+@external
+@reentrant
+def liquidator() -> address:
+    return registry.liquidator
+
+
+@view
+@external
+@reentrant
+def interest() -> accounts.Interest:
+    """
+    @return Rate, index J and the effective time of J.
+    """
+    return accounts.interest
+
+
+@view
+@external
+@reentrant
+def interest_index_of(_account: uint256) -> uint256:
+    """
+    @return [ray] J when the account was last touched, where its cash is negative.
+    """
+    return accounts.indices[_account]
+
+
+@view
+@external
+@reentrant
 def custody_totals() -> IClearinghouse.Custody:
     return IClearinghouse.Custody(
-        tokens=custody.vault >> 112,
-        deficit=custody.vault & (2**112 - 1),
-        tickets=custody.tickets_total,
+        tokens=cash.vault >> 112,
+        deficit=cash.vault & (2**112 - 1),
+        tickets=cash.tickets_total,
         interest=accounts.interest_collected,
     )
 
 
 @view
 @external
+@reentrant
 def settlement() -> address:
     return registry.SETTLEMENT
 
 
 @view
 @external
-def vault() -> address:
-    return registry.vault
+@reentrant
+def custody() -> address:
+    return registry.CUSTODY
 
 
 @view
@@ -245,29 +236,23 @@ def check_outflow(_account: uint256) -> bool:
 
 @view
 @external
+@reentrant
 def gateway_at(_gateway: uint256) -> address:
     return registry.gateways[_gateway]
 
 
 @view
 @external
-def waiting(_receiver: address) -> uint256:
-    """
-    @return [USD wad] payments the outflow bucket had no room for yet.
-    """
-    return outflow.waiting[255][_receiver]
-
-
-@view
-@external
+@reentrant
 def ticket(_account: uint256) -> uint256:
     """
     @return [USD wad] the unpaid part of the account's withdrawals.
     """
-    return custody.tickets[_account]
+    return cash.tickets[_account]
 
 
 @view
 @external
+@reentrant
 def engine() -> address:
     return registry.ENGINE

@@ -23,6 +23,7 @@ CROSS: constant(uint256) = 1
 ISOLATED: constant(uint256) = 2
 FLOOR_UNIT: constant(uint256) = 100  # [ppm]
 RAY: constant(uint256) = 10**27
+PPM: constant(uint256) = 10**6
 MAX_RATE: constant(uint256) = 10**27 // (365 * 86400)  # [ray per second] 100 % a year
 
 
@@ -55,36 +56,19 @@ def open_account(_subaccount: uint256, _mode: uint256, _gateways: uint256):
     state: ledger_words.AccountState = self._load(account)
     self._check_empty(state)
     state.mode = _mode
-    state.gateways = _gateways & 255
-    self._store(account, state)
-    log IClearinghouse.AccountOpened(account=account, mode=_mode, gateways=state.gateways)
+    self._configure(account, state, _gateways, 0)
 
 
 @external
-def set_gateway(_account: uint256, _gateway: uint256, _allowed: bool):
+def configure(_account: uint256, _gateways: uint256, _floor: uint256):
     """
-    @notice Opt in to, or out of, a gateway.
-    """
-    state: ledger_words.AccountState = self._load_owned(_account)
-    reasons._require(_gateway < 8, reasons.NOT_A_GATEWAY)
-    state.gateways = state.gateways & (255 ^ (1 << _gateway))
-    if _allowed:
-        state.gateways |= 1 << _gateway
-    self._store(_account, state)
-    log IClearinghouse.GatewaySet(account=_account, gateway=_gateway, allowed=_allowed)
-
-
-@external
-def set_floor(_account: uint256, _floor: uint256):
-    """
-    @notice Ask more initial margin of oneself than the schedule does.
+    @notice Set which gateways may trade for the account, and the initial margin asked of oneself at least.
+    @param _gateways Bit g: gateway g.
     @param _floor [ppm of notional] a multiple of 100, at most 1e6; 0 for none.
     """
-    state: ledger_words.AccountState = self._load_owned(_account)
-    reasons._require(_floor <= 10**6 and _floor % FLOOR_UNIT == 0, reasons.FLOOR)
-    state.floor = _floor // FLOOR_UNIT
-    self._store(_account, state)
-    log IClearinghouse.FloorSet(account=_account, floor=_floor)
+    self._check_owned(_account)
+    state: ledger_words.AccountState = self._load_open(_account)
+    self._configure(_account, state, _gateways, _floor)
 
 
 # --- governance ------------------------------------------------------------------------------------------
@@ -159,6 +143,21 @@ def _load_open(_account: uint256) -> ledger_words.AccountState:
     state: ledger_words.AccountState = self._load(_account)
     reasons._require(state.mode != UNOPENED, reasons.NOT_OPENED)
     return state
+
+
+@internal
+def _configure(
+    _account: uint256, _state: ledger_words.AccountState, _gateways: uint256, _floor: uint256
+):
+    reasons._require(_gateways < 256, reasons.GATEWAY)
+    reasons._require(_floor <= PPM and _floor % FLOOR_UNIT == 0, reasons.FLOOR)
+    state: ledger_words.AccountState = _state
+    state.gateways = _gateways
+    state.floor = _floor // FLOOR_UNIT
+    self._store(_account, state)
+    log IClearinghouse.AccountConfigured(
+        account=_account, mode=state.mode, gateways=_gateways, floor=_floor
+    )
 
 
 @internal

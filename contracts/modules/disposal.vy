@@ -3,14 +3,14 @@
 """
 @title Verbs of the liquidator
 @license AGPL-3.0-only
-@notice Each conserves value by construction; when one may be used is the liquidator's to know. Nothing is
+@notice Each conserves value by construction; when one may be used (not in a pause) is the
+    liquidator's to know. Nothing is
     paid out: what an account is owed becomes its cash.
 """
 from contracts.interfaces import IClearinghouse
-from contracts.interfaces import ICollateralVault
 from contracts.interfaces import IRiskEngine
 from contracts.modules import accounts
-from contracts.modules import custody
+from contracts.modules import cash
 from contracts.modules import fixed_point
 from contracts.modules import health
 from contracts.modules import ledger_words
@@ -21,14 +21,12 @@ from contracts.modules import side_index
 from contracts.modules import trading
 
 uses: accounts
-uses: custody
+uses: cash
 uses: health
 uses: positions
 uses: registry
 uses: trading
 
-CROSS: constant(uint256) = 1
-SETTLING: constant(uint256) = 1 | 2
 
 
 @external
@@ -41,79 +39,65 @@ def take_over(
     """
     registry._check_liquidator()
     trading._check_size(_from, _to, _size)
-    quote: IRiskEngine.Quote = staticcall IRiskEngine(registry.ENGINE).quote(_market)
-    health._check_running(quote.state)
+    quote: IRiskEngine.Quote = health._quote(_market)
     g: int256 = convert(_price, int256) - quote.funding
     sides: ledger_words.Sides = positions._sides(_market)
-    giver: trading.Party = trading._change(
-        _from, accounts._load_open(_from), _market, sides, -_size, g, _fee
-    )
-    self._check_gives(giver.change.before, giver.change.after)
-    taker: trading.Party = trading._change(
-        _to, accounts._load_open(_to), _market, giver.change.sides, _size, g, 0
-    )
-    positions._store_sides(_market, taker.change.sides)
-    positions._book(_market, giver.change.net + taker.change.net, _fee)
-    health._check_initial(health._assess(health.LIVE, health._book(_to, taker.state)))
+    given: positions.Change = positions._change(_from, _market, sides, -_size, g)
+    reasons._require(health._reduces(given.before, given.after), reasons.SIZE)
+    taken: positions.Change = positions._change(_to, _market, given.sides, _size, g)
+    positions._store_sides(_market, taken.sides)
+    positions._book(_market, given.net + taken.net, _fee)
+    giver: ledger_words.AccountState = accounts._load_open(_from)
+    giver = trading._apply(_from, giver, _market, given, _fee)
+    taker: ledger_words.AccountState = accounts._load_open(_to)
+    self._check_live(_to, trading._apply(_to, taker, _market, taken, 0))
     log IClearinghouse.TakenOver(
         account=_from, taker=_to, market=_market, size=_size, price=_price, fee=_fee
     )
 
 
 @external
-def sell_collateral(
-    _from: uint256, _to: uint256, _token: uint256, _amount: uint256, _payment: uint256
-):
+def pay_for_collateral(_from: uint256, _to: uint256, _payment: uint256):
     """
-    @notice _from sells collateral to _to for some of _to's cash.
-    @param _amount [wad]
+    @notice Move cash of a buyer of collateral to its seller; the buyer keeps initial margin, cash in hand and
+        a CROSS account. The collateral itself moves in custody first.
     @param _payment [USD wad]
     """
     registry._check_liquidator()
-    reasons._require(_from != _to, reasons.SELF_TRADE)
-    seller: ledger_words.AccountState = accounts._load_open(_from)
-    buyer: ledger_words.AccountState = accounts._load_open(_to)
-    reasons._require(buyer.mode == CROSS, reasons.MODE)
-    seller.tokens, buyer.tokens = extcall ICollateralVault(registry.vault).move(
-        _from, _to, _token, _amount
-    )
-    seller.cash += convert(_payment, int256)
-    buyer.cash -= convert(_payment, int256)
-    accounts._store(_from, seller)
-    accounts._store(_to, buyer)
+    buyer: ledger_words.AccountState = accounts._load_open(_from)
+    reasons._require(buyer.mode == accounts.CROSS, reasons.MODE)
+    buyer = cash._move_cash(_from, buyer, _to, _payment)
     reasons._require(buyer.cash >= 0, reasons.CASH)
-    margin: IRiskEngine.Margin = health._assess(health.LIVE, health._book(_to, buyer))
-    health._check_running(margin.state)
-    health._check_initial(margin)
-    log IClearinghouse.CollateralSold(
-        account=_from, buyer=_to, token=_token, amount=_amount, payment=_payment
-    )
+    self._check_live(_from, buyer)
 
 
 @external
 def close_at_mark(
-    _account: uint256, _markets: DynArray[uint256, 16]
+    _account: uint256, _keep: uint256
 ) -> (int256, DynArray[IClearinghouse.ClosedLeg, 16]):
     """
     @notice Close legs at mark into cash, and pay out positions of ended epochs. The sides are out of balance
         until `deleverage` is called for each leg returned.
+    @param _keep Bit m: leave the leg in market m.
     @return The account's cash after, and what was closed.
     """
     registry._check_liquidator()
     state: ledger_words.AccountState = accounts._load_open(_account)
     closed: DynArray[IClearinghouse.ClosedLeg, 16] = []
-    for market: uint256 in _markets:
-        quote: IRiskEngine.Quote = staticcall IRiskEngine(registry.ENGINE).quote(market)
-        sides: ledger_words.Sides = positions._sides(market)
+    list: uint256 = state.markets
+    for i: uint256 in range(16):
+        if list == 0:
+            break
+        market: uint256 = (list & 63) - 1
+        list = list >> 6
+        if (_keep >> market) & 1 == 1:
+            continue
+        quote: IRiskEngine.Quote = health._quote(market)
         g: int256 = convert(quote.mark, int256) - quote.funding
-        change: positions.Change = positions._close_out(_account, market, sides, g)
-        positions._store_sides(market, change.sides)
-        positions._book(market, change.net, 0)
+        sides: ledger_words.Sides = positions._sides(market)
+        change: positions.Change = self._close_one(_account, market, sides, g)
         state.markets = ledger_words._without_market(state.markets, market)
         state.cash += change.realised
-        log IClearinghouse.ClosedAtMark(
-            account=_account, market=market, size=change.before, realised=change.realised
-        )
         if change.before != 0:
             closed.append(self._closed_leg(market, change, sides, g))
     accounts._store(_account, state)
@@ -128,7 +112,7 @@ def deleverage(_market: uint256, _size: int256, _charge: uint256):
     @param _charge [USD wad]
     """
     registry._check_liquidator()
-    quote: IRiskEngine.Quote = staticcall IRiskEngine(registry.ENGINE).quote(_market)
+    quote: IRiskEngine.Quote = health._quote(_market)
     positions._cut(_market, _size, _charge, convert(quote.mark, int256) - quote.funding)
 
 
@@ -143,11 +127,50 @@ def write_off(_account: uint256, _socialised: uint256):
     forgiven: uint256 = convert(-state.cash, uint256)
     state.cash = 0
     accounts._store(_account, state)
-    custody._socialise(_socialised)
+    cash._socialise(_socialised)
     log IClearinghouse.WrittenOff(account=_account, forgiven=forgiven, socialised=_socialised)
 
 
+# --- anyone ----------------------------------------------------------------------------------------------
+
+
+@external
+def collect(_account: uint256, _market: uint256):
+    """
+    @notice Pay out a position of an ended epoch, or one too small to have a size, into the account's cash.
+    """
+    state: ledger_words.AccountState = accounts._load_open(_account)
+    sides: ledger_words.Sides = positions._sides(_market)
+    change: positions.Change = self._close_one(_account, _market, sides, 0)
+    reasons._require(change.before == 0, reasons.SIZE)
+    state.markets = ledger_words._without_market(state.markets, _market)
+    state.cash += change.realised
+    accounts._store(_account, state)
+
+
 # --- internals -------------------------------------------------------------------------------------------
+
+
+@internal
+def _close_one(
+    _account: uint256, _market: uint256, _sides: ledger_words.Sides, _g: int256
+) -> positions.Change:
+    change: positions.Change = positions._close_out(_account, _market, _sides, _g)
+    positions._store_sides(_market, change.sides)
+    positions._book(_market, change.net, 0)
+    log IClearinghouse.ClosedAtMark(
+        account=_account, market=_market, size=change.before, realised=change.realised
+    )
+    return change
+
+
+@view
+@internal
+def _check_live(_account: uint256, _state: ledger_words.AccountState):
+    """
+    @dev Take-overs: IM at live severity, without open-interest scaling.
+    """
+    health._check_initial(health._assess(health.LIVE, health._book(_account, _state)))
 
 
 @view
@@ -156,23 +179,9 @@ def _closed_leg(
     _market: uint256, _change: positions.Change, _before: ledger_words.Sides, _g: int256
 ) -> IClearinghouse.ClosedLeg:
     value: int256 = fixed_point._wad_mul_floor(_change.before, _g) + _change.base_before
-    opposite: uint256 = 0
-    if _change.before > 0:
-        opposite = positions._effective_total(_market, 1, _before.short_total, _before.short_cut)
-    else:
-        opposite = positions._effective_total(_market, 0, _before.long_total, _before.long_cut)
     return IClearinghouse.ClosedLeg(
         market=_market,
         size=_change.before,
         loss=fixed_point._positive(-value),
-        opposite=opposite,
+        opposite=positions._effective_total(_market, _before, _change.before < 0),
     )
-
-
-@pure
-@internal
-def _check_gives(_before: int256, _after: int256):
-    """
-    @dev Towards zero, not through it.
-    """
-    reasons._require(abs(_after) < abs(_before) and (_after == 0 or (_after > 0) == (_before > 0)), reasons.SIZE)

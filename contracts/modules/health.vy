@@ -7,7 +7,7 @@
     ended epochs.
 """
 from contracts.interfaces import IClearinghouse
-from contracts.interfaces import ICollateralVault
+from contracts.interfaces import ICustody
 from contracts.interfaces import IRiskEngine
 from contracts.modules import ledger_words
 from contracts.modules import positions
@@ -54,8 +54,14 @@ def _book(_account: uint256, _state: ledger_words.AccountState) -> IClearinghous
                 )
             )
     if _state.tokens != 0:
-        book.holdings = staticcall ICollateralVault(registry.vault).holdings(_account, _state.tokens)
+        book.holdings = staticcall ICustody(registry.CUSTODY).holdings(_account, _state.tokens)
     return book
+
+
+@view
+@internal
+def _quote(_market: uint256) -> IRiskEngine.Quote:
+    return staticcall IRiskEngine(registry.ENGINE).quote(_market)
 
 
 @view
@@ -91,12 +97,28 @@ def _check_initial(_margin: IRiskEngine.Margin):
     reasons._require(_margin.equity >= convert(_margin.requirement, int256), reasons.INITIAL_MARGIN)
 
 
-@pure
+@view
 @internal
-def _improves(_before: IRiskEngine.Margin, _after: IRiskEngine.Margin) -> bool:
+def _check_improves(_before: IClearinghouse.Book, _after: IClearinghouse.Book):
     """
     @dev E' >= 0 and E'·MM >= E·MM' (FORMULAS 5; |E|, MM < 2^127).
     """
-    return _after.equity >= 0 and _after.equity * convert(
-        _before.requirement, int256
-    ) >= _before.equity * convert(_after.requirement, int256)
+    before: IRiskEngine.Margin = self._assess(MAINTENANCE, _before)
+    after: IRiskEngine.Margin = self._assess(MAINTENANCE, _after)
+    reasons._require(
+        after.equity >= 0
+        and after.equity * convert(before.requirement, int256)
+        >= before.equity * convert(after.requirement, int256),
+        reasons.MARGIN,
+    )
+
+
+@pure
+@internal
+def _reduces(_before: int256, _after: int256) -> bool:
+    """
+    @dev Towards zero, not through it.
+    """
+    if _after < 0:
+        return _before < _after
+    return _after < _before or (_after == 0 and _before != 0)

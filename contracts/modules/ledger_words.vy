@@ -9,7 +9,7 @@
     position: scaled int112 | z int128 | epoch 16
     sides:    long total 112 | short total 112 | long epoch 15 | long cut 1 | short epoch 15 | short cut 1
     side:     scale 96 | credit int160
-    books:    net int128 | fees 128
+    tally:    net int128 | fees 128
 """
 
 FLOOR_UNIT: constant(uint256) = 100  # [ppm]
@@ -143,7 +143,7 @@ def _unpack_side(_word: uint256) -> (uint256, int256):
 
 @internal
 @pure
-def _pack_books(_net: int256, _fees: uint256) -> uint256:
+def _pack_tally(_net: int256, _fees: uint256) -> uint256:
     net: int128 = convert(_net, int128)
     fees: uint128 = convert(_fees, uint128)
     return (self._bits(convert(net, int256)) << 128) | convert(fees, uint256)
@@ -151,7 +151,7 @@ def _pack_books(_net: int256, _fees: uint256) -> uint256:
 
 @internal
 @pure
-def _unpack_books(_word: uint256) -> (int256, uint256):
+def _unpack_tally(_word: uint256) -> (int256, uint256):
     return self._int(_word) >> 128, _word & (2**128 - 1)
 
 
@@ -182,22 +182,11 @@ def _with_market(_list: uint256, _market: uint256) -> uint256:
 @internal
 @pure
 def _without_market(_list: uint256, _market: uint256) -> uint256:
-    """
-    @dev The last entry takes the place of the one removed.
-    """
-    found: uint256 = MAX_ENTRIES
-    last: uint256 = 0
+    kept: uint256 = 0
+    place: uint256 = 0
     for i: uint256 in range(MAX_ENTRIES):
         entry: uint256 = self._market_at(_list, i)
-        if entry == 0:
-            break
-        if entry == _market + 1:
-            found = i
-        last = i
-    if found == MAX_ENTRIES:
-        return _list
-    tail: uint256 = self._market_at(_list, last)
-    short: uint256 = _list ^ (tail << (ENTRY * last))
-    if found == last:
-        return short
-    return short ^ (((_market + 1) ^ tail) << (ENTRY * found))
+        if entry != _market + 1:
+            kept |= entry << place
+            place += ENTRY
+    return kept

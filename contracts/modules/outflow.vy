@@ -8,9 +8,6 @@
     waits has left the ledger: it bears nothing any more and cannot be taken back.
 @dev Wall time: the bucket refills during a pause. Moving tokens is the last thing an action does.
 """
-from ethereum.ercs import IERC20
-from ethereum.ercs import IERC20Detailed
-
 from contracts.interfaces import ICustody
 from contracts.modules import reasons
 
@@ -23,9 +20,9 @@ waiting: HashMap[uint256, HashMap[address, uint256]]  # token -> receiver -> [wa
 
 
 @internal
-def _pay(_token: uint256, _contract: address, _unit: uint256, _receiver: address, _amount: uint256):
+def _take(_token: uint256, _unit: uint256, _receiver: address, _amount: uint256) -> uint256:
     """
-    @dev Pays what the bucket has room for of _amount and of what waited before; the rest waits.
+    @dev Returns what to pay now, of _amount and of what waited before [token units]; the rest waits.
     @param _amount [wad] whole token units.
     """
     word: uint256 = self.buckets[_token]
@@ -35,28 +32,10 @@ def _pay(_token: uint256, _contract: address, _unit: uint256, _receiver: address
     paid: uint256 = min(due, (word >> 160) - min(out, word >> 160)) // _unit * _unit
     if due - paid != before:
         self.waiting[_token][_receiver] = due - paid
-    if paid == 0:
-        log ICustody.PaymentQueued(receiver=_receiver, token=_token, waiting=due)
-        return
-    self.buckets[_token] = self._with_out(word, out + paid)
+    if paid != 0:
+        self.buckets[_token] = self._with_out(word, out + paid)
     log ICustody.Paid(receiver=_receiver, token=_token, paid=paid, waiting=due - paid)
-    reasons._require(
-        extcall IERC20(_contract).transfer(_receiver, paid // _unit, default_return_value=True),
-        reasons.TRANSFER,
-    )
-
-
-@internal
-def _pull(_contract: address, _payer: address, _amount: uint256):
-    """
-    @dev A token that moves less than asked reverts the action. _amount in token units.
-    """
-    before: uint256 = staticcall IERC20(_contract).balanceOf(self)
-    ok: bool = extcall IERC20(_contract).transferFrom(
-        _payer, self, _amount, default_return_value=True
-    )
-    after: uint256 = staticcall IERC20(_contract).balanceOf(self)
-    reasons._require(ok and after == before + _amount, reasons.TRANSFER)
+    return paid // _unit
 
 
 @internal
@@ -91,20 +70,3 @@ def _out(_word: uint256) -> uint256:
 def _with_out(_word: uint256, _out: uint256) -> uint256:
     kept: uint256 = _word & ((MAX_CAP << 160) | ((2**24 - 1) << 40))
     return kept | (_out << 64) | block.timestamp
-
-
-@view
-@internal
-def _unit_of(_contract: address) -> uint256:
-    """
-    @dev wad per token unit.
-    """
-    decimals: uint8 = staticcall IERC20Detailed(_contract).decimals()
-    reasons._require(decimals <= 18, reasons.DECIMALS)
-    return 10 ** convert(18 - decimals, uint256)
-
-
-@pure
-@internal
-def _check_amount(_amount: uint256):
-    reasons._require(_amount != 0 and _amount < 2**127, reasons.AMOUNT)

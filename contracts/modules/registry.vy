@@ -3,9 +3,11 @@
 """
 @title Who the ledger trusts
 @license AGPL-3.0-only
-@notice The risk engine and the settlement token are fixed for good; gateways (up to 8) and the liquidator
+@notice The risk engine, the settlement token and custody are fixed for good; gateways (up to 8) and the liquidator
     are registered by the owner. A gateway also needs the account's own opt-in, bit g of its word.
 """
+from ethereum.ercs import IERC20
+
 from contracts.interfaces import IClearinghouse
 from contracts.modules import reasons
 from contracts.modules import ownership
@@ -16,43 +18,43 @@ MAX_GATEWAYS: constant(uint256) = 8
 
 ENGINE: immutable(address)
 SETTLEMENT: immutable(address)
+CUSTODY: immutable(address)
 
 gateway_ids: HashMap[address, uint256]  # id + 1
 gateways: address[MAX_GATEWAYS]
-gateway_count: uint256
 liquidator: address
-vault: address
 
 
 @deploy
-def __init__(_engine: address, _settlement: address):
-    reasons._require(_engine.is_contract and _settlement.is_contract, reasons.NO_CODE)
+def __init__(_engine: address, _settlement: address, _custody: address):
+    """
+    @dev Custody pays settlement tokens out of here.
+    """
+    assert _engine.is_contract and _settlement.is_contract and _custody.is_contract, "no code"
     ENGINE = _engine
     SETTLEMENT = _settlement
+    CUSTODY = _custody
+    assert extcall IERC20(_settlement).approve(
+        _custody, max_value(uint256), default_return_value=True
+    ), "approve"
 
 
 @external
-def add_gateway(_gateway: address):
+def set_gateway_at(_number: uint256, _gateway: address):
     """
-    @notice Register a gateway; accounts opt in to its number.
-    """
-    ownership._check_owner()
-    self._check_new(_gateway)
-    self.gateways[self.gateway_count] = _gateway
-    self.gateway_count += 1
-    self.gateway_ids[_gateway] = self.gateway_count
-    log IClearinghouse.GatewayAdded(gateway=_gateway, number=self.gateway_count - 1)
-
-
-@external
-def remove_gateway(_gateway: address):
-    """
-    @notice Stop a gateway for good; its number is not used again.
+    @notice Register a gateway under a number that accounts opt in to, or the zero address to end it. A number
+        that had a gateway takes no other one: accounts opted in to that gateway only.
     """
     ownership._check_owner()
-    reasons._require(self.gateway_ids[_gateway] != 0, reasons.NOT_A_GATEWAY)
-    self.gateway_ids[_gateway] = 0
-    log IClearinghouse.GatewayRemoved(gateway=_gateway)
+    old: address = self.gateways[_number]
+    self.gateway_ids[old] = 0
+    if _gateway != empty(address):
+        reasons._require(_gateway.is_contract, reasons.NO_CODE)
+        reasons._require(old == empty(address), reasons.GATEWAY)
+        reasons._require(self.gateway_ids[_gateway] == 0, reasons.GATEWAY)
+        self.gateway_ids[_gateway] = _number + 1
+        self.gateways[_number] = _gateway
+    log IClearinghouse.GatewayRegistered(gateway=_gateway, number=_number)
 
 
 @external
@@ -66,28 +68,10 @@ def set_liquidator(_liquidator: address):
     log IClearinghouse.LiquidatorSet(liquidator=_liquidator)
 
 
-@external
-def set_vault(_vault: address):
-    """
-    @notice Register the collateral vault, once.
-    """
-    ownership._check_owner()
-    reasons._require(self.vault == empty(address) and _vault.is_contract, reasons.NOT_VAULT)
-    self.vault = _vault
-    log IClearinghouse.VaultSet(vault=_vault)
-
-
 @view
 @internal
-def _check_vault():
-    reasons._require(msg.sender == self.vault, reasons.NOT_VAULT)
-
-
-@view
-@internal
-def _check_new(_gateway: address):
-    reasons._require(_gateway.is_contract, reasons.NO_CODE)
-    reasons._require(self.gateway_ids[_gateway] == 0 and self.gateway_count < MAX_GATEWAYS, reasons.GATEWAY)
+def _check_custody():
+    reasons._require(msg.sender == CUSTODY, reasons.NOT_CUSTODY)
 
 
 @view

@@ -47,12 +47,10 @@ def _size_of(_scaled: int256, _scale: uint256) -> int256:
 
 @internal
 @pure
-def _base_of(_scaled: int256, _z: int256, _credit: int256, _is_cut: bool) -> int256:
+def _base_of(_scaled: int256, _z: int256, _credit: int256) -> int256:
     """
-    @dev What the leg is worth besides size·g.
+    @dev What a leg of a cut side is worth besides size·g; of any other it is -z.
     """
-    if not _is_cut:
-        return -_z
     return fixed_point._mul_div_floor(abs(_scaled), _credit, SIGNED_RAY) - _z - GAP_RESERVE
 
 
@@ -64,11 +62,7 @@ def _open(
     cost: int256 = self._cost_of(_size, _g, _is_long)
     if not _is_cut:
         return Opened(scaled=_size, z=cost)
-    scaled: uint256 = 0
-    if _is_long:
-        scaled = fixed_point._mul_div_down(_size, RAY, _scale)
-    else:
-        scaled = fixed_point._mul_div_up(_size, RAY, _scale)
+    scaled: uint256 = self._scaled_for(_size, _scale, not _is_long)
     z: int256 = fixed_point._mul_div_ceil(convert(scaled, int256), _credit, SIGNED_RAY) + cost
     return Opened(scaled=scaled, z=z + GAP_RESERVE)
 
@@ -88,15 +82,14 @@ def _close(
     """
     @dev _size is the part closed, at most the effective size; _is_whole closes all of _scaled.
     """
-    is_long: bool = _scaled > 0
     held: int256 = abs(_scaled)
     removed: int256 = held
     if not _is_whole:
-        removed = self._scaled_to_close(_size, is_long, _scale, _is_cut)
-    z: int256 = 0
-    if removed != held:
-        z = fixed_point._mul_div_ceil(_z, held - removed, held)
-    realised: int256 = self._proceeds_of(_size, _g, is_long) - (_z - z)
+        removed = convert(_size, int256)
+        if _is_cut:
+            removed = convert(self._scaled_for(_size, _scale, _scaled > 0), int256)
+    z: int256 = fixed_point._mul_div_ceil(_z, held - removed, held)
+    realised: int256 = self._proceeds_of(_size, _g, _scaled > 0) - (_z - z)
     if _is_cut:
         realised += fixed_point._mul_div_floor(removed, _credit, SIGNED_RAY) - GAP_RESERVE
     return Closed(scaled=convert(removed, uint256), z=z, realised=realised)
@@ -104,34 +97,28 @@ def _close(
 
 @internal
 @pure
-def _cut_shorts(
-    _size: uint256, _charge: uint256, _g: int256, _total: uint256, _scale: uint256, _credit: int256
+def _cut(
+    _size: uint256,
+    _charge: uint256,
+    _g: int256,
+    _is_long: bool,
+    _total: uint256,
+    _scale: uint256,
+    _credit: int256,
 ) -> Cut:
     """
-    @dev A long of _size was closed at g; every short is cut by the same fraction and charged (FORMULAS 1).
+    @dev A leg of _size was closed at g; every position of the opposite side, long where _is_long, is cut by
+        the same fraction and charged. The longs may hold a few wei less than a short that was closed.
     """
-    owed: int256 = fixed_point._wad_mul_ceil(convert(_size, int256), _g) + convert(_charge, int256)
-    owed += self._reserve_of(_total)
+    size: uint256 = _size
+    if _is_long:
+        size = min(_size, fixed_point._mul_div_down(_total, _scale, RAY))
+    reserve: int256 = (convert(_total // RAY, int256) + 1) * GAP_RESERVE
+    owed: int256 = self._cost_of(size, _g, not _is_long) + convert(_charge, int256) + reserve
+    cut: uint256 = self._scaled_for(size, _total, _is_long)
     return Cut(
-        scale=_scale - fixed_point._mul_div_down(_size, RAY, _total),
+        scale=_scale - cut,
         credit=_credit - fixed_point._mul_div_ceil(owed, SIGNED_RAY, convert(_total, int256)),
-    )
-
-
-@internal
-@pure
-def _cut_longs(
-    _size: uint256, _charge: uint256, _g: int256, _total: uint256, _scale: uint256, _credit: int256
-) -> Cut:
-    """
-    @dev A short of _size was closed at g; the longs may hold a few wei less than it.
-    """
-    size: uint256 = min(_size, fixed_point._mul_div_down(_total, _scale, RAY))
-    earned: int256 = fixed_point._wad_mul_floor(convert(size, int256), _g) - convert(_charge, int256)
-    earned -= self._reserve_of(_total)
-    return Cut(
-        scale=_scale - fixed_point._mul_div_up(size, RAY, _total),
-        credit=_credit + fixed_point._mul_div_floor(earned, SIGNED_RAY, convert(_total, int256)),
     )
 
 
@@ -141,9 +128,7 @@ def _settled_credit(_is_long: bool, _g: int256, _scale: uint256, _credit: int256
     """
     @dev K at the end of an epoch: all of X.
     """
-    if _is_long:
-        return _credit + fixed_point._wad_mul_floor(convert(_scale, int256), _g)
-    return _credit - fixed_point._wad_mul_ceil(convert(_scale, int256), _g)
+    return _credit + self._proceeds_of(_scale, _g, _is_long)
 
 
 @internal
@@ -158,6 +143,9 @@ def _ended_value(_scaled: int256, _z: int256, _final_credit: int256) -> int256:
 @internal
 @pure
 def _cost_of(_size: uint256, _g: int256, _is_long: bool) -> int256:
+    """
+    @dev What a position of _size adds to z: long ceil(size·g), short -floor(size·g).
+    """
     if _is_long:
         return fixed_point._wad_mul_ceil(convert(_size, int256), _g)
     return -fixed_point._wad_mul_floor(convert(_size, int256), _g)
@@ -166,25 +154,18 @@ def _cost_of(_size: uint256, _g: int256, _is_long: bool) -> int256:
 @internal
 @pure
 def _proceeds_of(_size: uint256, _g: int256, _is_long: bool) -> int256:
-    if _is_long:
-        return fixed_point._wad_mul_floor(convert(_size, int256), _g)
-    return -fixed_point._wad_mul_ceil(convert(_size, int256), _g)
+    """
+    @dev What closing _size is worth: long floor(size·g), short -ceil(size·g).
+    """
+    return -self._cost_of(_size, -_g, _is_long)
 
 
 @internal
 @pure
-def _scaled_to_close(_size: uint256, _is_long: bool, _scale: uint256, _is_cut: bool) -> int256:
-    if not _is_cut:
-        return convert(_size, int256)
-    if _is_long:
-        return convert(fixed_point._mul_div_up(_size, RAY, _scale), int256)
-    return convert(fixed_point._mul_div_down(_size, RAY, _scale), int256)
-
-
-@internal
-@pure
-def _reserve_of(_total: uint256) -> int256:
+def _scaled_for(_size: uint256, _scale: uint256, _up: bool) -> uint256:
     """
-    @dev A deleveraging opens a gap of at most total/RAY + 1 wei (invariant 3).
+    @dev size·RAY/scale.
     """
-    return (convert(_total // RAY, int256) + 1) * GAP_RESERVE
+    if _up:
+        return fixed_point._mul_div_up(_size, RAY, _scale)
+    return fixed_point._mul_div_down(_size, RAY, _scale)

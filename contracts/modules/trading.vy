@@ -31,14 +31,6 @@ TAKER_REDUCES: constant(uint256) = 2
 MAX_SIZE: constant(uint256) = 2**110
 
 
-# One account's side of a trade, kept for its gate.
-struct Party:
-    account: uint256
-    state: ledger_words.AccountState
-    cash_before: int256
-    change: positions.Change
-
-
 @external
 def trade(
     _maker: uint256, _taker: uint256, _market: uint256, _size: int256, _price: uint256, _reduce: uint256
@@ -52,28 +44,38 @@ def trade(
     """
     gateway: uint256 = registry._calling_gateway()
     self._check_size(_maker, _taker, _size)
-    quote: IRiskEngine.Quote = staticcall IRiskEngine(registry.ENGINE).quote(_market)
+    quote: IRiskEngine.Quote = health._quote(_market)
     health._check_running(quote.state)
     price: uint256 = self._price_of(quote, _price, _size > 0)
     g: int256 = convert(price, int256) - quote.funding
-    notional: uint256 = fixed_point._mul_div_up(convert(abs(_size), uint256), price, WAD)
+    notional: uint256 = fixed_point._mul_div_up(positions._magnitude(_size), price, WAD)
     maker_fee: uint256 = fixed_point._mul_div_up(notional, quote.maker_fee, PPM)
     taker_fee: uint256 = fixed_point._mul_div_up(notional, quote.taker_fee, PPM)
 
     sides: ledger_words.Sides = positions._sides(_market)
     interest_before: uint256 = positions._open_interest(_market, sides)
-    maker: Party = self._move(_maker, gateway, _market, sides, _size, g, maker_fee)
-    taker: Party = self._move(_taker, gateway, _market, maker.change.sides, -_size, g, taker_fee)
-    positions._store_sides(_market, taker.change.sides)
-    positions._book(_market, maker.change.net + taker.change.net, maker_fee + taker_fee)
+    maker: ledger_words.AccountState = self._load(_maker, gateway)
+    taker: ledger_words.AccountState = self._load(_taker, gateway)
+    maker_book: IClearinghouse.Book = self._book_against(_maker, maker, _market, _size)
+    taker_book: IClearinghouse.Book = self._book_against(_taker, taker, _market, -_size)
+    made: positions.Change = positions._change(_maker, _market, sides, _size, g)
+    taken: positions.Change = positions._change(_taker, _market, made.sides, -_size, g)
+    positions._store_sides(_market, taken.sides)
+    positions._book(_market, made.net + taken.net, maker_fee + taker_fee)
+    maker = self._apply(_maker, maker, _market, made, maker_fee)
+    taker = self._apply(_taker, taker, _market, taken, taker_fee)
 
     reduce: uint256 = _reduce
     if quote.state & ~PAUSED != 0:
         reduce = MAKER_REDUCES | TAKER_REDUCES
-    self._check_party(maker, _market, quote, reduce & MAKER_REDUCES != 0)
-    self._check_party(taker, _market, quote, reduce & TAKER_REDUCES != 0)
+    self._check_gate(
+        maker_book, health._book(_maker, maker), made, _market, quote.min_size, reduce & MAKER_REDUCES != 0
+    )
+    self._check_gate(
+        taker_book, health._book(_taker, taker), taken, _market, quote.min_size, reduce & TAKER_REDUCES != 0
+    )
     self._check_open_interest(
-        interest_before, positions._open_interest(_market, taker.change.sides), quote
+        interest_before, positions._open_interest(_market, taken.sides), quote
     )
     log IClearinghouse.Traded(
         maker=_maker,
@@ -91,95 +93,71 @@ def trade(
 
 
 @internal
-def _move(
-    _account: uint256,
-    _gateway: uint256,
-    _market: uint256,
-    _sides: ledger_words.Sides,
-    _delta: int256,
-    _g: int256,
-    _fee: uint256,
-) -> Party:
+def _load(_account: uint256, _gateway: uint256) -> ledger_words.AccountState:
     state: ledger_words.AccountState = accounts._load_open(_account)
     accounts._check_opted_in(state, _gateway)
-    return self._change(_account, state, _market, _sides, _delta, _g, _fee)
+    return state
 
 
 @internal
-def _change(
+def _apply(
     _account: uint256,
     _state: ledger_words.AccountState,
     _market: uint256,
-    _sides: ledger_words.Sides,
-    _delta: int256,
-    _g: int256,
+    _change: positions.Change,
     _fee: uint256,
-) -> Party:
+) -> ledger_words.AccountState:
     """
-    @dev Writes position and account; the caller writes sides and net.
+    @dev Writes the account: its list of markets, its cash less the fee.
     """
-    party: Party = Party(
-        account=_account,
-        state=_state,
-        cash_before=_state.cash,
-        change=positions._change(_account, _market, _sides, _delta, _g),
-    )
-    if party.change.scaled == 0:
-        party.state.markets = ledger_words._without_market(_state.markets, _market)
+    state: ledger_words.AccountState = _state
+    if _change.scaled == 0:
+        state.markets = ledger_words._without_market(state.markets, _market)
     else:
-        party.state.markets = ledger_words._with_market(_state.markets, _market)
-        self._check_list(party.state)
-    party.state.cash += party.change.realised - convert(_fee, int256)
-    accounts._store(_account, party.state)
-    return party
+        state.markets = ledger_words._with_market(state.markets, _market)
+        self._check_list(state)
+    state.cash += _change.realised - convert(_fee, int256)
+    accounts._store(_account, state)
+    return state
 
 
 @view
 @internal
-def _check_party(_party: Party, _market: uint256, _quote: IRiskEngine.Quote, _must_reduce: bool):
+def _book_against(
+    _account: uint256, _state: ledger_words.AccountState, _market: uint256, _delta: int256
+) -> IClearinghouse.Book:
     """
-    @dev The gate: E_im >= IM, or reduced without flipping with E' >= 0 and E'·MM >= E·MM'.
+    @dev The book before, where the trade goes against a position; empty elsewhere.
     """
-    before: int256 = _party.change.before
-    after: int256 = _party.change.after
-    reduces: bool = abs(after) < abs(before) and (after == 0 or (after > 0) == (before > 0))
-    reasons._require(after == 0 or convert(abs(after), uint256) >= _quote.min_size, reasons.BELOW_MINIMUM)
-    reasons._require(reduces or not _must_reduce, reasons.REDUCE_ONLY)
-    book: IClearinghouse.Book = health._book(_party.account, _party.state)
-    margin: IRiskEngine.Margin = health._assess(health.INITIAL, book)
-    if not reduces:
+    scaled: int256 = positions._scaled_of(_account, _market)
+    if scaled == 0 or (scaled > 0) == (_delta > 0):
+        return empty(IClearinghouse.Book)
+    return health._book(_account, _state)
+
+
+@view
+@internal
+def _check_gate(
+    _before: IClearinghouse.Book,
+    _after: IClearinghouse.Book,
+    _change: positions.Change,
+    _market: uint256,
+    _min_size: uint256,
+    _must_reduce: bool,
+):
+    """
+    @dev E_im >= IM, or reduced without flipping with E' >= 0 and E'·MM >= E·MM'.
+    """
+    after: uint256 = positions._magnitude(_change.after)
+    reasons._require(after == 0 or after >= _min_size, reasons.BELOW_MINIMUM)
+    margin: IRiskEngine.Margin = health._assess(health.INITIAL, _after)
+    if not health._reduces(_change.before, _change.after):
+        reasons._require(not _must_reduce, reasons.REDUCE_ONLY)
         reasons._require(margin.state & SETTLING == 0, reasons.SETTLING)
         reasons._require((margin.state >> (32 + _market)) & 1 == 0, reasons.ABOVE_LAST_BOUND)
         health._check_initial(margin)
     elif margin.equity < convert(margin.requirement, int256):
-        self._check_reduction(_party, book, _market)
-
-
-@view
-@internal
-def _check_reduction(_party: Party, _book: IClearinghouse.Book, _market: uint256):
-    """
-    @dev Puts the leg back as it was to learn E and MM before.
-    """
-    after: IRiskEngine.Margin = health._assess(health.MAINTENANCE, _book)
-    book: IClearinghouse.Book = _book
-    book.cash += _party.cash_before - _party.state.cash
-    found: bool = False
-    for i: uint256 in range(len(book.legs), bound=16):
-        if book.legs[i].market == _market:
-            book.legs[i].size = _party.change.before
-            book.legs[i].base = _party.change.base_before
-            found = True
-    if not found:
-        book.legs.append(
-            IRiskEngine.Leg(
-                market=_market,
-                size=_party.change.before,
-                base=_party.change.base_before,
-                open_interest=0,
-            )
-        )
-    reasons._require(health._improves(health._assess(health.MAINTENANCE, book), after), reasons.MARGIN)
+        health._check_improves(_before, _after)
 
 
 @pure
@@ -189,11 +167,10 @@ def _price_of(_quote: IRiskEngine.Quote, _price: uint256, _maker_buys: bool) -> 
     @dev The order's price within the band; while settling the mark, if the order's price allows it.
     """
     mark: uint256 = _quote.mark
-    reasons._require(mark != 0, reasons.NO_PRICE)
     if _quote.state & SETTLING != 0:
         reasons._require(_price == mark or (_price > mark) == _maker_buys, reasons.LIMIT)
         return mark
-    distance: uint256 = max(_price, mark) - min(_price, mark)
+    distance: uint256 = positions._magnitude(convert(_price, int256) - convert(mark, int256))
     reasons._require(distance * PPM <= mark * _quote.band, reasons.PRICE_BAND)
     return _price
 
@@ -211,7 +188,7 @@ def _check_open_interest(_before: uint256, _after: uint256, _quote: IRiskEngine.
 @pure
 @internal
 def _check_size(_maker: uint256, _taker: uint256, _size: int256):
-    reasons._require(_size != 0 and abs(_size) < convert(MAX_SIZE, int256), reasons.SIZE)
+    reasons._require(_size != 0 and positions._magnitude(_size) < MAX_SIZE, reasons.SIZE)
     reasons._require(_maker != _taker, reasons.SELF_TRADE)
 
 

@@ -42,13 +42,11 @@ def _resolve(_account: uint256):
     case: liquidation.Case = liquidation._open_case(_account)
     self._check_resolvable(case)
     self._check_collateral(case.book)
-    markets: DynArray[uint256, 16] = []
-    is_all: bool = False
-    markets, is_all = self._closable(case)
+    frozen: uint256 = self._frozen_markets(case)
     cash: int256 = 0
     closed: DynArray[IClearinghouse.ClosedLeg, 16] = []
-    cash, closed = extcall liquidation.LEDGER.close_at_mark(_account, markets)
-    split: Split = self._split_of(closed, cash, is_all and len(case.book.holdings) == 0)
+    cash, closed = extcall liquidation.LEDGER.close_at_mark(_account, frozen)
+    split: Split = self._split_of(closed, cash, frozen == 0 and len(case.book.holdings) == 0)
     for leg: IClearinghouse.ClosedLeg in closed:
         split = self._settle_leg(_account, leg, split, case.parameters.min_deficit)
     self._finish(case, cash, split)
@@ -156,9 +154,8 @@ def _split_of(
     split: Split = empty(Split)
     if _is_flat:
         split.deficit = fixed_point._positive(-_cash)
-    if split.deficit > 0:
-        for leg: IClearinghouse.ClosedLeg in _closed:
-            split.loss += leg.loss
+    for leg: IClearinghouse.ClosedLeg in _closed:
+        split.loss += leg.loss
     split.loss_left = split.loss
     return split
 
@@ -178,33 +175,20 @@ def _share_of(_loss: uint256, _split: Split) -> uint256:
 
 @view
 @internal
-def _closable(_case: liquidation.Case) -> (DynArray[uint256, 16], bool):
+def _frozen_markets(_case: liquidation.Case) -> uint256:
     """
-    @dev The account's markets but those whose price is unknown, and whether that is all of them. A position of
-        an ended epoch needs no price: it is no leg of the book.
+    @dev Bit m: the leg in market m has an unknown price; not all may. A position of an ended epoch needs no
+        price: it is no leg of the book.
     """
-    holder: IClearinghouse.Account = staticcall liquidation.LEDGER.account(_case.account)
     if _case.margin.state & UNKNOWN == 0:
-        return holder.markets, True
-    frozen: uint256 = self._frozen_markets(_case.book)
-    closable: DynArray[uint256, 16] = []
-    for market: uint256 in holder.markets:
-        if (frozen >> market) & 1 == 0:
-            closable.append(market)
-    assert len(closable) > 0 or len(holder.markets) == 0, "price unknown"
-    return closable, len(closable) == len(holder.markets)
-
-
-@view
-@internal
-def _frozen_markets(_book: IClearinghouse.Book) -> uint256:
-    """
-    @dev Bit m: the leg in market m has an unknown price.
-    """
+        return 0
     frozen: uint256 = 0
-    for leg: IRiskEngine.Leg in _book.legs:
+    live: uint256 = 0
+    for leg: IRiskEngine.Leg in _case.book.legs:
         reference: IRiskEngine.Reference = staticcall liquidation.ENGINE.reference_of(leg.market)
         frozen |= (reference.state & UNKNOWN) << leg.market
+        live += 1 - (reference.state & UNKNOWN)
+    assert live > 0 or frozen == 0, "price unknown"
     return frozen
 
 
