@@ -20,6 +20,7 @@
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import effective_time
+from contracts.modules import engine_scalars as scalars
 from contracts.modules import governance
 from contracts.modules import load_line
 from contracts.modules import margin
@@ -34,13 +35,17 @@ from contracts.modules import word_store
 implements: IRiskEngine
 
 initializes: governance
-initializes: effective_time[governance := governance]
-initializes: quorum[governance := governance]
+initializes: scalars
+initializes: effective_time[governance := governance, scalars := scalars]
+initializes: quorum[governance := governance, scalars := scalars]
 initializes: load_line
 initializes: schedules
 initializes: requirement[load_line := load_line, schedules := schedules]
 initializes: prices[
-    effective_time := effective_time, governance := governance, load_line := load_line
+    effective_time := effective_time,
+    governance := governance,
+    load_line := load_line,
+    scalars := scalars,
 ]
 initializes: reports[
     effective_time := effective_time,
@@ -48,7 +53,12 @@ initializes: reports[
     quorum := quorum,
     requirement := requirement,
 ]
-initializes: steward[effective_time := effective_time, load_line := load_line, quorum := quorum]
+initializes: steward[
+    effective_time := effective_time,
+    load_line := load_line,
+    quorum := quorum,
+    scalars := scalars,
+]
 initializes: margin[
     effective_time := effective_time,
     load_line := load_line,
@@ -62,7 +72,7 @@ initializes: word_store[
     prices := prices,
     quorum := quorum,
     schedules := schedules,
-    steward := steward,
+    scalars := scalars,
 ]
 
 # The questions of the ledger and the liquidator.
@@ -100,11 +110,7 @@ exports: (
     margin.tier_requirement,
     word_store.word_at,
     word_store.SETTINGS,
-    load_line.SEVERITY_UP,
-    load_line.SEVERITY_DOWN,
-    load_line.DEPTH_DOWN,
-    load_line.DEPTH_UP,
-    load_line.RAMP,
+    load_line.clocks,
 )
 
 

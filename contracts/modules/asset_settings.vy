@@ -268,7 +268,8 @@ def _check_move(_asset: uint256, _move: uint256, _ramping: bool):
 @internal
 def _is_ramping(_line: uint256) -> bool:
     start: uint256 = _line >> lines.RAMP_START & words.M32
-    return engine_link._now() < start + staticcall engine_link.engine.RAMP()
+    clocks: IRiskEngine.Clocks = staticcall engine_link.engine.clocks()
+    return engine_link._now() < start + clocks.ramp
 
 
 @view

@@ -37,7 +37,7 @@ def _check_until(_time: uint256):
     assert block.timestamp <= _time, "expired"
 
 
-@pure
+@view
 @internal
-def _check_caller(_allowed: address, _caller: address):
-    assert _caller == _allowed, "not allowed"
+def _check_caller(_allowed: address):
+    assert msg.sender == _allowed, "not allowed"

@@ -17,14 +17,16 @@
     every assessment where it is set. Down, unreadable or never started: bit 32. Up for less than `grace`
     of block time: bit 1.
 
-    Reasons: "paused", "not paused", "too soon", "not guardian", "not owner".
+    Reasons: "paused", "bad parameters" (not paused), "too soon", "not guardian", "not owner", "low gas".
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import chainlink
 from contracts.modules import checks
+from contracts.modules import engine_scalars as scalars
 from contracts.modules import governance
 
 uses: governance
+uses: scalars
 
 MAX_PAUSE: constant(uint256) = 86_400
 PAUSE_COOLDOWN: constant(uint256) = 172_800
@@ -59,8 +61,6 @@ M32: constant(uint256) = 2**32 - 1
 
 
 word: uint256
-pause_ended: uint256  # [s] Unix time
-sequencer_feed: address
 
 
 # --- guardian --------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def pause():
     """
     governance._check_guardian()
     self._check_running()
-    checks._check_delay(block.timestamp >= self.pause_ended + PAUSE_COOLDOWN)
+    checks._check_delay(block.timestamp >= scalars.words[scalars.PAUSE_ENDED] + PAUSE_COOLDOWN)
     self.word |= block.timestamp << SINCE
     log IRiskEngine.Paused(guardian=msg.sender)
 
@@ -83,16 +83,17 @@ def unpause():
     """
     @notice Lift the pause: the guardian or the owner at any time, anyone after MAX_PAUSE.
     """
-    since: uint256 = self.word >> SINCE
-    assert since != 0, "not paused"
+    word: uint256 = self.word
+    since: uint256 = word >> SINCE
+    checks._check_fit(since != 0)
     if block.timestamp < since + MAX_PAUSE:
         governance._check_guardian()
-    word: uint256 = self.word
     total: uint256 = (word >> TOTAL & M32) + block.timestamp - since
     grace_until: uint256 = block.timestamp - total + (word >> GRACE & M16)
-    word &= ~(M32 << SINCE | M32 << TOTAL | M32 << GRACE_UNTIL)
+    # The three fields at the top are written anew.
+    word = word << 96 >> 96
     self.word = word | total << TOTAL | grace_until << GRACE_UNTIL
-    self.pause_ended = block.timestamp
+    scalars.words[scalars.PAUSE_ENDED] = block.timestamp
     log IRiskEngine.Unpaused(caller=msg.sender, grace_until=grace_until)
 
 
@@ -101,12 +102,11 @@ def set_settlement_doubt(_in_doubt: bool):
     """
     @notice The settlement token may not be worth its face. The guardian may set, only the owner clear.
     """
-    if _in_doubt:
-        governance._check_guardian()
-        self.word |= FLAG_DOUBT << FLAGS
-    else:
-        governance._check_owner()
-        self.word &= ~(FLAG_DOUBT << FLAGS)
+    governance._check_switch(_in_doubt)
+    word: uint256 = self.word | FLAG_DOUBT << FLAGS
+    if not _in_doubt:
+        word ^= FLAG_DOUBT << FLAGS
+    self.word = word
     log IRiskEngine.SettlementDoubtSet(caller=msg.sender, in_doubt=_in_doubt)
 
 
@@ -176,7 +176,9 @@ def _sequencer_state(_grace: uint256) -> uint256:
     answer: int256 = 0
     started: uint256 = 0
     updated: uint256 = 0
-    answer, started, updated = chainlink._latest(self.sequencer_feed)
+    answer, started, updated = chainlink._latest(
+        scalars._address(scalars.SEQUENCER)
+    )
     if answer != 0 or started == 0 or started > block.timestamp:
         return NO_NEW_RISK
     if block.timestamp - started < _grace:

@@ -7,17 +7,13 @@
 """
 
 CLOCK: constant(uint256) = 0  # effective_time
-RULES: constant(uint256) = 1  # steward
-PRICES: constant(uint256) = 2  # price_words, by asset, to LIMITS
-SETTLING: constant(uint256) = 3
-HELD: constant(uint256) = 4
-CONFIGS: constant(uint256) = 5
-GUARDS: constant(uint256) = 6
-LIMITS: constant(uint256) = 7
-LINES: constant(uint256) = 8  # load_line, by asset
-SCHEDULES: constant(uint256) = 9  # schedules, by asset·8 + kind·4 + pair
-SIGNERS: constant(uint256) = 10  # 1 if active, by address
-THRESHOLD: constant(uint256) = 11
-SEQUENCER: constant(uint256) = 12  # address
-LIQUIDATOR: constant(uint256) = 13  # address
-PAUSE_ENDED: constant(uint256) = 14  # [s] Unix time
+PRICES: constant(uint256) = 1  # price_words, by asset, to LIMITS
+SETTLING: constant(uint256) = 2
+HELD: constant(uint256) = 3
+CONFIGS: constant(uint256) = 4
+GUARDS: constant(uint256) = 5
+LIMITS: constant(uint256) = 6
+LINES: constant(uint256) = 7  # load_line, by asset
+SCHEDULES: constant(uint256) = 8  # schedules, by asset·8 + kind·4 + pair
+SIGNERS: constant(uint256) = 9  # 1 if active, by address
+SCALARS: constant(uint256) = 10  # engine_scalars, by the names there

@@ -80,13 +80,19 @@ def _check_guardian():
     """
     @dev The owner may do whatever the guardian may.
     """
-    assert msg.sender in [self.guardian, ownable.owner], "not guardian"
+    assert msg.sender == self.guardian or msg.sender == ownable.owner, "not guardian"
 
 
 @view
 @internal
-def _is_owner() -> bool:
-    return msg.sender == ownable.owner
+def _check_switch(_on: bool):
+    """
+    @dev What the guardian may switch on and only the owner off.
+    """
+    if _on:
+        self._check_guardian()
+    else:
+        self._check_owner()
 
 
 @internal

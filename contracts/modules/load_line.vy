@@ -55,11 +55,11 @@ M24: constant(uint256) = 2**24 - 1
 M32: constant(uint256) = 2**32 - 1
 
 # [ppm per hour]
-SEVERITY_UP: public(immutable(uint256))
-SEVERITY_DOWN: public(immutable(uint256))
-DEPTH_DOWN: public(immutable(uint256))
-DEPTH_UP: public(immutable(uint256))
-RAMP: public(immutable(uint256))  # [s]
+SEVERITY_UP: immutable(uint256)
+SEVERITY_DOWN: immutable(uint256)
+DEPTH_DOWN: immutable(uint256)
+DEPTH_UP: immutable(uint256)
+RAMP: immutable(uint256)  # [s]
 
 
 lines: uint256[40]
@@ -77,6 +77,18 @@ def __init__(_clocks: IRiskEngine.Clocks):
     DEPTH_DOWN = _clocks.depth_down
     DEPTH_UP = _clocks.depth_up
     RAMP = _clocks.ramp
+
+
+@view
+@external
+def clocks() -> IRiskEngine.Clocks:
+    return IRiskEngine.Clocks(
+        severity_up=SEVERITY_UP,
+        severity_down=SEVERITY_DOWN,
+        depth_down=DEPTH_DOWN,
+        depth_up=DEPTH_UP,
+        ramp=RAMP,
+    )
 
 
 # --- clocks ----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@
 from contracts.interfaces import IRiskEngine
 from contracts.modules import checks
 from contracts.modules import effective_time
+from contracts.modules import engine_scalars as scalars
 from contracts.modules import governance
 from contracts.modules import load_line
 from contracts.modules import price_words as words
@@ -28,6 +29,7 @@ from contracts.modules import price_words as words
 uses: effective_time
 uses: governance
 uses: load_line
+uses: scalars
 
 MARKETS: constant(uint256) = 32
 EPISODE_MEMORY: constant(uint256) = 86_400
@@ -40,7 +42,6 @@ held: uint256[40]
 configs: uint256[40]
 guards: uint256[40]
 limits: uint256[40]
-liquidator: address
 
 
 # --- liquidator ------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def begin_aftermath(_market: uint256):
     @notice A resolution left a deficit: opening and outflow are barred for settle_window from now.
     @param _market Market id.
     """
-    checks._check_caller(self.liquidator, msg.sender)
+    checks._check_caller(scalars._address(scalars.LIQUIDATOR))
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
     until: uint256 = now + (clock >> effective_time.WINDOW & words.M16)
@@ -68,12 +69,11 @@ def set_reduce_only(_asset: uint256, _reduce_only: bool):
     """
     @notice Bar new risk in an asset. The guardian may set, only the owner clear.
     """
-    if _reduce_only:
-        governance._check_guardian()
-        self.prices[_asset] |= words.REDUCE_SET
-    else:
-        governance._check_owner()
-        self.prices[_asset] &= ~words.REDUCE_SET
+    governance._check_switch(_reduce_only)
+    word: uint256 = self.prices[_asset] | words.REDUCE_SET
+    if not _reduce_only:
+        word ^= words.REDUCE_SET
+    self.prices[_asset] = word
     log IRiskEngine.ReduceOnlySet(caller=msg.sender, asset=_asset, reduce_only=_reduce_only)
 
 

@@ -206,7 +206,7 @@ def _compare_reference(
     reference: uint256 = self._read_reference(_asset)
     if reference == 0:
         return FRESH, _flags | words.REDUCE_FEED
-    flags: uint256 = _flags & ~words.REDUCE_FEED
+    flags: uint256 = _flags & (words.M6 - words.REDUCE_FEED)
     deviation: uint256 = self._distance(_price, reference) * PPM
     if deviation > reference * (_config >> words.MAX_DEVIATION & words.M20):
         return REFUSE, flags
@@ -281,10 +281,10 @@ def _suspend(
         flags |= words.REFUSED
         log IRiskEngine.ReportRefused(asset=_asset, price=_price)
     elif _word & words.PENDING == 0 or prices.held[_asset] >> words.PRICE != _price:
-        flags = flags & ~words.REFUSED | words.PENDING
+        flags = flags & (words.M6 - words.REFUSED) | words.PENDING
         prices.held[_asset] = words._pack_pending(_price, _batch.observed, _batch.now)
         log IRiskEngine.JumpHeld(asset=_asset, price=_price)
-    prices.prices[_asset] = _word & ~words.M6 | flags
+    prices.prices[_asset] = _word >> 6 << 6 | flags
 
 
 @internal
@@ -297,7 +297,7 @@ def _accept(
     _config: uint256,
     _batch: Batch,
 ):
-    flags: uint256 = _flags & ~(words.PENDING | words.REFUSED)
+    flags: uint256 = _flags & (words.M6 - words.PENDING - words.REFUSED)
     if _word >> words.PRICE != 0:
         flags = self._follow_up(_asset, _price, _word, flags, _config, _batch)
     funding: int256 = words._funding(_word, _batch.now, _config >> words.PRICE_AGE & words.M16)
@@ -338,7 +338,7 @@ def _follow_up(
         settling: uint256 = prices.settling[_asset]
         last: uint256 = max(settling >> words.UNTIL & M32, settling >> words.SINCE & M32)
         if _batch.now > last + prices.EPISODE_MEMORY:
-            return _flags & ~words.EPISODE
+            return _flags & (words.M6 - words.EPISODE)
     return _flags
 
 

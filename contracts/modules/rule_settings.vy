@@ -13,6 +13,7 @@ from contracts.interfaces import IRiskSettings
 from contracts.modules import checks
 from contracts.modules import effective_time as time
 from contracts.modules import engine_link
+from contracts.modules import engine_scalars as scalars
 from contracts.modules import engine_tables as tables
 
 uses: engine_link
@@ -63,7 +64,7 @@ def set_sequencer_feed(_feed: address):
     clock: uint256 = engine_link._load(tables.CLOCK, 0) & ~(time.FLAG_SEQUENCER << time.FLAGS)
     if _feed != empty(address):
         clock |= time.FLAG_SEQUENCER << time.FLAGS
-    engine_link._store(tables.SEQUENCER, 0, convert(_feed, uint256))
+    engine_link._store(tables.SCALARS, scalars.SEQUENCER, convert(_feed, uint256))
     engine_link._store(tables.CLOCK, 0, clock)
     log IRiskSettings.SequencerFeedSet(feed=_feed)
 
@@ -74,7 +75,7 @@ def set_liquidator(_liquidator: address):
     @notice The only caller of `begin_aftermath`.
     """
     engine_link._check_owner()
-    engine_link._store(tables.LIQUIDATOR, 0, convert(_liquidator, uint256))
+    engine_link._store(tables.SCALARS, scalars.LIQUIDATOR, convert(_liquidator, uint256))
     log IRiskSettings.LiquidatorSet(liquidator=_liquidator)
 
 
@@ -98,7 +99,7 @@ def price_rules() -> IRiskSettings.PriceRules:
 @external
 def push_rules() -> IRiskSettings.PushRules:
     word: uint256 = engine_link._load(tables.CLOCK, 0)
-    rules: uint256 = engine_link._load(tables.RULES, 0)
+    rules: uint256 = engine_link._load(tables.SCALARS, scalars.RULES)
     return IRiskSettings.PushRules(
         step_up=rules >> 84 & time.M20,
         step_down=rules >> 64 & time.M20,
@@ -116,7 +117,7 @@ def signers() -> (DynArray[address, 9], uint256):
     """
     @return As governance set them, frozen ones included, and how many must sign.
     """
-    return self._signers, engine_link._load(tables.THRESHOLD, 0)
+    return self._signers, engine_link._load(tables.SCALARS, scalars.THRESHOLD)
 
 
 # --- internals -------------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def _set_push_rules(_rules: IRiskSettings.PushRules):
     checks._check_bounds(_rules.max_age, 3 * _rules.min_delay, 2_592_000)
     checks._check_bounds(_rules.depth_min, 50_000, PPM)
     rules: uint256 = _rules.step_up << 84 | _rules.step_down << 64 | _rules.depth_fall << 44
-    engine_link._store(tables.RULES, 0, rules | _rules.depth_rise << 24 | _rules.min_delay)
+    engine_link._store(tables.SCALARS, scalars.RULES, rules | _rules.depth_rise << 24 | _rules.min_delay)
     word: uint256 = engine_link._load(tables.CLOCK, 0)
     word &= ~(time.M24 << time.MAX_AGE | time.M20 << time.DEPTH_MIN)
     word |= _rules.max_age << time.MAX_AGE | _rules.depth_min << time.DEPTH_MIN
@@ -168,5 +169,5 @@ def _set_signers(_signers: DynArray[address, 9], _quorum: uint256):
         engine_link._store(tables.SIGNERS, key, 1)
         previous = key
     self._signers = _signers
-    engine_link._store(tables.THRESHOLD, 0, _quorum)
+    engine_link._store(tables.SCALARS, scalars.THRESHOLD, _quorum)
     log IRiskSettings.SignersSet(signers=_signers, quorum=_quorum)

@@ -12,17 +12,19 @@
     if it does not fall: governance may raise depth_min above the depth in force without locking the keeper out.
     rules: step_up 20 | step_down 20 | depth_fall 20 | depth_rise 20 | min_delay 24; max_age and depth_min are
     in the word of `effective_time`.
-    Reasons: "expired", "nonce" (also: not listed), "too soon", "step", "out of bounds", "paused"; signatures: `quorum`.
+    Reasons: "expired", "nonce" (also: not listed), "too soon", "out of bounds" (values, steps), "paused"; signatures: `quorum`.
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import checks
 from contracts.modules import effective_time
+from contracts.modules import engine_scalars as scalars
 from contracts.modules import load_line
 from contracts.modules import quorum
 
 uses: effective_time
 uses: load_line
 uses: quorum
+uses: scalars
 
 LINE_HASH: constant(bytes32) = keccak256(
     "Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce)"
@@ -33,9 +35,6 @@ PUSH_HASH: constant(bytes32) = keccak256(
 PPM: constant(uint256) = 10**6
 M20: constant(uint256) = 2**20 - 1
 M24: constant(uint256) = 2**24 - 1
-
-
-rules: uint256
 
 
 # --- keeper ----------------------------------------------------------------------------------------------
@@ -60,7 +59,7 @@ def push(
     self._check_signatures(_inputs, _valid_until, _lines, _signatures)
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
-    rules: uint256 = self.rules
+    rules: uint256 = scalars.words[scalars.RULES]
     for line: IRiskEngine.Line in _lines:
         self._check_line(line, load_line.lines[line.asset], rules, clock, now)
         load_line._set_line(line.asset, line.severity, line.depth, clock, now)
@@ -109,4 +108,4 @@ def _check_line(
 @pure
 @internal
 def _check_step(_old: uint256, _new: uint256, _up: uint256, _down: uint256):
-    assert _new <= _old + _up and _old <= _new + _down, "step"
+    checks._check_bounds(_new, max(_old, _down) - _down, _old + _up)

@@ -10,19 +10,19 @@
 """
 from contracts.modules import checks
 from contracts.modules import effective_time
+from contracts.modules import engine_scalars as scalars
 from contracts.modules import engine_tables as tables
 from contracts.modules import load_line
 from contracts.modules import prices
 from contracts.modules import quorum
 from contracts.modules import schedules
-from contracts.modules import steward
 
 uses: effective_time
 uses: load_line
 uses: prices
 uses: quorum
 uses: schedules
-uses: steward
+uses: scalars
 
 SETTINGS: public(immutable(address))
 
@@ -39,11 +39,9 @@ def store(_table: uint256, _index: uint256, _word: uint256):
     @notice Overwrite a word. Only the settings contract.
     @param _table `engine_tables`; only those governance sets.
     """
-    checks._check_caller(SETTINGS, msg.sender)
+    checks._check_caller(SETTINGS)
     if _table == tables.CLOCK:
         effective_time.word = _word
-    elif _table == tables.RULES:
-        steward.rules = _word
     elif _table == tables.PRICES:
         prices.prices[_index] = _word
     elif _table == tables.CONFIGS:
@@ -58,24 +56,18 @@ def store(_table: uint256, _index: uint256, _word: uint256):
         schedules.words[_index] = _word
     elif _table == tables.SIGNERS:
         quorum.is_signer[convert(convert(_index, uint160), address)] = _word != 0
-    elif _table == tables.THRESHOLD:
-        quorum.threshold = _word
-    elif _table == tables.SEQUENCER:
-        effective_time.sequencer_feed = convert(convert(_word, uint160), address)
     else:
-        prices.liquidator = convert(convert(_word, uint160), address)
+        scalars.words[_index] = _word
 
 
 @view
 @external
 def word_at(_table: uint256, _index: uint256) -> uint256:
     """
-    @notice A raw word; _index is ignored where the table has one.
+    @notice A raw word; _index is ignored for the clock.
     """
     if _table == tables.CLOCK:
         return effective_time.word
-    if _table == tables.RULES:
-        return steward.rules
     if _table == tables.PRICES:
         return prices.prices[_index]
     if _table == tables.SETTLING:
@@ -94,10 +86,4 @@ def word_at(_table: uint256, _index: uint256) -> uint256:
         return schedules.words[_index]
     if _table == tables.SIGNERS:
         return convert(quorum.is_signer[convert(convert(_index, uint160), address)], uint256)
-    if _table == tables.THRESHOLD:
-        return quorum.threshold
-    if _table == tables.SEQUENCER:
-        return convert(effective_time.sequencer_feed, uint256)
-    if _table == tables.LIQUIDATOR:
-        return convert(prices.liquidator, uint256)
-    return effective_time.pause_ended
+    return scalars.words[_index]
