@@ -8,7 +8,6 @@
 @dev Reasons: "no debt", "no collateral", and those of `liquidation`.
 """
 from contracts.interfaces import IClearinghouse
-from contracts.interfaces import ICustody
 from contracts.interfaces import ILiquidator
 from contracts.interfaces import IRiskEngine
 from contracts.modules import auctions
@@ -43,8 +42,7 @@ def _take_collateral(
     amount: uint256 = min(_amount, sale.most)
     self._check_amount(amount)
     payment: uint256 = fixed_point._mul_div_up(amount, sale.price, WAD)
-    custody: address = staticcall liquidation.LEDGER.custody()
-    extcall ICustody(custody).move(_account, _taker, _token, amount)
+    extcall liquidation.CUSTODY.move(_account, _taker, _token, amount)
     extcall liquidation.LEDGER.pay_for_collateral(_taker, _account, payment)
     self._finish(case, sale)
     log ILiquidator.CollateralTaken(

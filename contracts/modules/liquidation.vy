@@ -9,6 +9,7 @@
     "not improved".
 """
 from contracts.interfaces import IClearinghouse
+from contracts.interfaces import ICustody
 from contracts.interfaces import ILiquidator
 from contracts.interfaces import IRiskEngine
 from contracts.modules import account_state
@@ -21,6 +22,7 @@ MAINTENANCE: constant(uint256) = 2  # basis of the risk engine
 UNKNOWN: constant(uint256) = 1  # state bit of the risk engine
 
 LEDGER: immutable(IClearinghouse)
+CUSTODY: immutable(ICustody)
 ENGINE: immutable(IRiskEngine)
 
 
@@ -38,6 +40,7 @@ struct Case:
 @deploy
 def __init__(_ledger: address, _engine: address):
     LEDGER = IClearinghouse(_ledger)
+    CUSTODY = ICustody(staticcall IClearinghouse(_ledger).custody())
     ENGINE = IRiskEngine(_engine)
 
 

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boa
+import pytest
+
+from .stage import Stage
+
+
+
+@pytest.fixture(scope="session")
+def built() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+def stage(built: Stage) -> Iterator[Stage]:
+    with boa.env.anchor():
+        yield built
