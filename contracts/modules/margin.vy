@@ -231,13 +231,14 @@ def liquidation_size(
         bound). It never jumps over a root, each step lands in a lower bracket or ends; at most 18 steps for the
         two tables of a ramp. Ends at g >= 0 or q >= |size| (then |size|; also if (1+b)·r <= fee).
         Everything is multiplied by 4·1e18·1e12·ramp, ramp = 1 outside a ramp: checked 256-bit products, which
-        bound N to 2**114 wei inside a ramp (2**134 outside), far above every cap.
+        bound N and E to 2**113 wei (1e16 USD) inside a ramp and 2**133 outside.
     """
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
     price: uint256 = prices.prices[_market] >> words.PRICE
     size: uint256 = convert(abs(_size), uint256)
     notional: uint256 = fp._mul_div_up(size, price, WAD) * WAD
+    assert notional >> 195 == 0
     fee: uint256 = 4 * _fee * PPM
     target: int256 = 0
     taken: uint256 = 0
