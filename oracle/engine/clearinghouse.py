@@ -7,21 +7,18 @@ own units outside, in USD wad inside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from oracle.engine import interest, outflow, positions, sides, solvency
-from oracle.engine.chain import Chain
-from oracle.engine.collateral_vault import CollateralVault
+from oracle.engine.custody import Custody
 from oracle.engine.effective_time import PAUSED, REDUCE_ONLY, SETTLING
 from oracle.engine.margin import ABOVE_BIT, Basis, Holding, Leg, Margin
-from oracle.engine.outflow import Bucket
 from oracle.engine.positions import NEW_MARKET, Change, Finals, Held, Market
 from oracle.engine.risk_engine import Quote, RiskEngine
 from oracle.engine.rounding import mul_div_ceil, positive, wad_mul_ceil
 from oracle.engine.sides import FLAT, Position
-from oracle.engine.solvency import Custody
+from oracle.engine.solvency import Reserve
 from oracle.engine.units import PPM, RAY, WAD, Usd, require
 
 UNOPENED: Final = 0
@@ -112,8 +109,7 @@ class Interest:
 class LedgerState:
     """All the ledger stores."""
 
-    bucket: Bucket
-    custody: Custody = solvency.EMPTY
+    reserve: Reserve = solvency.EMPTY
     interest: Interest = Interest()
     interest_collected: int = 0  # [USD wad]
     accounts: dict[int, Account] = field(default_factory=dict)
@@ -122,23 +118,18 @@ class LedgerState:
     markets: dict[int, Market] = field(default_factory=dict)
     finals: dict[int, Finals] = field(default_factory=dict)  # market -> ended epochs
     tickets: dict[int, int] = field(default_factory=dict)  # account -> [USD wad]
-    waiting: dict[int, int] = field(default_factory=dict)  # receiver -> [USD wad]
     gap_bounds: dict[int, int] = field(default_factory=dict)  # of invariant 3; not the contract's
 
 
 class Clearinghouse:
     """Collateral, cash, positions, side indices."""
 
-    def __init__(
-        self, chain: Chain, engine: RiskEngine, vault: CollateralVault, unit: int = 10**12
-    ) -> None:
-        self.chain = chain
+    def __init__(self, engine: RiskEngine, custody: Custody) -> None:
         self.engine = engine
-        self.vault = vault
-        self.unit = unit  # [USD wad] of one unit of the settlement token
-        vault.ledger = self
-        bucket = Bucket(cap=outflow.MAX_CAP, window=86_400, at=chain.timestamp)
-        self.state = LedgerState(bucket=bucket)
+        self.custody = custody
+        self.unit = custody.settlement_unit  # [USD wad] of one unit of the settlement token
+        custody.ledger = self
+        self.state = LedgerState()
 
     # --- owners of accounts ----------------------------------------------------------------------
 
@@ -148,27 +139,18 @@ class Clearinghouse:
         state = self._load(account)
         is_empty = state.cash == 0 and state.tokens == 0 and not state.markets
         require(is_empty, "account not empty")
-        self._store(account, replace(state, mode=mode, gateways=gateways & 255))
+        self._configure(account, replace(state, mode=mode), gateways, 0)
 
-    def set_gateway(self, account: int, gateway: int, allowed: bool) -> None:
-        """Opt in to, or out of, a gateway."""
-        state = self._load_open(account)
-        require(gateway < 8, "not a gateway")
-        gateways = state.gateways & ~(1 << gateway) | (allowed << gateway)
-        self._store(account, replace(state, gateways=gateways))
-
-    def set_floor(self, account: int, floor: int) -> None:
-        """Ask more initial margin of oneself than the schedule does [ppm of notional]."""
-        state = self._load_open(account)
-        require(floor <= PPM and floor % FLOOR_UNIT == 0, "floor")
-        self._store(account, replace(state, floor=floor))
+    def configure(self, account: int, gateways: int, floor: int) -> None:
+        """Which gateways may trade (bits), and the least initial margin asked of oneself [ppm]."""
+        self._configure(account, self._load_open(account), gateways, floor)
 
     def deposit(self, account: int, amount: int) -> None:
         """Put settlement tokens into any opened account; credits face."""
         state = self._load_open(account)
         outflow.check_amount(amount)
         wad = amount * self.unit
-        self.state.custody = solvency.deposit(self.state.custody, wad)
+        self.state.reserve = solvency.deposit(self.state.reserve, wad)
         self._store(account, replace(state, cash=state.cash + wad))
 
     def withdraw(self, account: int, amount: int, receiver: int) -> int:
@@ -182,34 +164,23 @@ class Clearinghouse:
         state = replace(state, cash=state.cash - claim)
         self._store(account, state)
         self._check_outflow(account, state)
-        return self._pay(receiver, self._settle_claim(account, claim))
+        return self.custody.pay(receiver, self._settle_claim(account, claim))
 
     def transfer(self, giver: int, taker: int, amount: int) -> None:
         """Move settled cash between accounts, down to initial margin [USD wad]."""
         state = self._load_open(giver)
         outflow.check_amount(amount)
-        require(giver != taker, "same account")
-        state = replace(state, cash=state.cash - amount)
-        self._store(giver, state)
-        other = self._load_open(taker)
-        self._store(taker, replace(other, cash=other.cash + amount))
-        self._check_outflow(giver, state)
+        self._check_outflow(giver, self._move_cash(giver, state, taker, amount))
 
     # --- anyone ----------------------------------------------------------------------------------
 
-    def release(self, receiver: int) -> int:
-        """Pay what waits for a receiver, as far as the bucket has room [USD wad]."""
-        return self._pay(receiver, 0)
-
-    def collect(self, account: int) -> None:
-        """Pay out positions of ended epochs, and those too small to have a size, into cash."""
+    def collect(self, account: int, market: int) -> None:
+        """Pay out a position of an ended epoch, or one too small to have a size, into cash."""
         state = self._load_open(account)
-        for market in state.markets:
-            if self.held(account, market).size == 0:
-                change = self._close_out(account, market, 0)
-                state = _without_market(state, market)
-                state = replace(state, cash=state.cash + change.realised)
-        self._store(account, state)
+        change = self._close_out(account, market, 0)
+        require(change.before == 0, "size")
+        state = _without_market(state, market)
+        self._store(account, replace(state, cash=state.cash + change.realised))
 
     # --- gateways --------------------------------------------------------------------------------
 
@@ -245,7 +216,7 @@ class Clearinghouse:
         _check_open_interest(before, positions.open_interest(self.market(market)), quote)
         return Fill(price, maker_fee, taker_fee)
 
-    # --- the collateral vault --------------------------------------------------------------------
+    # --- custody ---------------------------------------------------------------------------------
 
     def note_collateral(self, account: int, tokens: int) -> None:
         """Which tokens an account holds now, as bits."""
@@ -273,31 +244,24 @@ class Clearinghouse:
         party = self._change(taker, self._load_open(taker), market, size, g, 0)
         _check_initial(self.assess(Basis.LIVE, self._book(taker, party.state)))
 
-    def sell_collateral(
-        self, giver: int, taker: int, token: int, amount: int, payment: int
-    ) -> None:
-        """The giver sells collateral [wad] to the taker for some of its cash [USD wad]."""
-        require(giver != taker, "self trade")
-        seller, buyer = self._load_open(giver), self._load_open(taker)
-        require(buyer.mode == CROSS, "mode")
-        self.vault.move(giver, taker, token, amount)
-        seller = replace(seller, tokens=self.vault.bits_of(giver), cash=seller.cash + payment)
-        buyer = replace(buyer, tokens=self.vault.bits_of(taker), cash=buyer.cash - payment)
-        self._store(giver, seller)
-        self._store(taker, buyer)
-        require(buyer.cash >= 0, "cash")
-        margin = self.assess(Basis.LIVE, self._book(taker, buyer))
-        require(margin.state & PAUSED == 0, "paused")
-        _check_initial(margin)
+    def pay_for_collateral(self, buyer: int, seller: int, payment: int) -> None:
+        """Move cash of a buyer of collateral to its seller; the buyer keeps initial margin."""
+        state = self._load_open(buyer)
+        require(state.mode == CROSS, "mode")
+        state = self._move_cash(buyer, state, seller, payment)
+        require(state.cash >= 0, "cash")
+        _check_initial(self.assess(Basis.LIVE, self._book(buyer, state)))
 
-    def close_at_mark(self, account: int, markets: Sequence[int]) -> tuple[int, list[ClosedLeg]]:
+    def close_at_mark(self, account: int, keep: frozenset[int]) -> tuple[int, list[ClosedLeg]]:
         """Close legs at mark into cash; the sides are out of balance until `deleverage`.
 
-        Returns the account's cash after, and what was closed.
+        Markets to ``keep`` stay. Returns the account's cash after, and what was closed.
         """
         state = self._load_open(account)
         closed = []
-        for market in markets:
+        for market in state.markets:
+            if market in keep:
+                continue
             g = self.engine.quote(market).g
             sides_before = self.market(market)
             change = self._close_out(account, market, g)
@@ -320,7 +284,7 @@ class Clearinghouse:
         state = self._load_open(account)
         require(not state.markets and state.cash <= 0, "not flat")
         self._store(account, replace(state, cash=0))
-        self.state.custody = solvency.socialise(self.state.custody, socialised)
+        self.state.reserve = solvency.socialise(self.state.reserve, socialised)
 
     # --- governance ------------------------------------------------------------------------------
 
@@ -336,10 +300,6 @@ class Clearinghouse:
         require(rate <= MAX_INTEREST, "rate")
         now = self.engine.now
         self.state.interest = Interest(rate=rate, index=self.index_at(now), at=now)
-
-    def set_outflow(self, cap: int, window: int) -> None:
-        """Bound how fast the settlement token may leave."""
-        self.state.bucket = outflow.reset(self.state.bucket, cap, window, self.chain.timestamp)
 
     # --- views -----------------------------------------------------------------------------------
 
@@ -403,6 +363,11 @@ class Clearinghouse:
         require(state.mode != UNOPENED, "not opened")
         return state
 
+    def _configure(self, account: int, state: Account, gateways: int, floor: int) -> None:
+        require(0 <= gateways < 256, "gateway")
+        require(0 <= floor <= PPM and floor % FLOOR_UNIT == 0, "floor")
+        self._store(account, replace(state, gateways=gateways, floor=floor))
+
     def _store(self, account: int, state: Account) -> None:
         require(-MAX_CASH <= state.cash < MAX_CASH, "cash range")
         if state.cash < 0:
@@ -418,7 +383,7 @@ class Clearinghouse:
             else:
                 interest_ = positions.open_interest(self.market(market))
                 legs.append(Leg(market, held.size, held.base, interest_))
-        holdings = self.vault.holdings(account) if state.tokens else []
+        holdings = self.custody.holdings(account) if state.tokens else []
         return Book(cash, state.floor, state.mode, tuple(legs), tuple(holdings))
 
     def _check_outflow(self, account: int, state: Account) -> None:
@@ -429,34 +394,33 @@ class Clearinghouse:
         require(margin.state & SETTLING == 0, "settling")
         _check_initial(margin)
 
-    # --- internals: custody ----------------------------------------------------------------------
+    # --- internals: cash -------------------------------------------------------------------------
 
     def _settle_claim(self, account: int, claim: int) -> int:
         """What a claim pays, a whole number of token units [USD wad] (FORMULAS 8)."""
-        custody = self.state.custody
-        paid = solvency.payout(custody, claim)
-        if custody.deficit:
-            paid = Usd(paid // self.unit * self.unit)
-        require(paid <= custody.tokens, "vault")
+        reserve = self.state.reserve
+        paid = solvency.payout(reserve, claim) // self.unit * self.unit
+        require(paid <= reserve.tokens, "vault")
         unpaid = claim - paid
-        covered = min(unpaid, custody.deficit)
-        self.state.custody = replace(
-            custody,
-            tokens=Usd(custody.tokens - paid),
-            deficit=Usd(custody.deficit - covered),
-            tickets=Usd(custody.tickets + unpaid),
+        covered = min(unpaid, reserve.deficit)
+        self.state.reserve = replace(
+            reserve,
+            tokens=Usd(reserve.tokens - paid),
+            deficit=Usd(reserve.deficit - covered),
+            tickets=Usd(reserve.tickets + unpaid),
         )
         self.state.tickets[account] = self.state.tickets.get(account, 0) + unpaid
         self.state.interest_collected += unpaid - covered
         return paid
 
-    def _pay(self, receiver: int, amount: int) -> int:
-        due = self.state.waiting.get(receiver, 0) + amount
-        self.state.bucket, paid = outflow.pay(
-            self.state.bucket, due, self.unit, self.chain.timestamp
-        )
-        self.state.waiting[receiver] = due - paid
-        return paid
+    def _move_cash(self, giver: int, state: Account, taker: int, amount: int) -> Account:
+        """Returns the giver's state; the gate is the caller's."""
+        require(giver != taker, "same account")
+        state = replace(state, cash=state.cash - amount)
+        self._store(giver, state)
+        other = self._load_open(taker)
+        self._store(taker, replace(other, cash=other.cash + amount))
+        return state
 
     # --- internals: positions --------------------------------------------------------------------
 
@@ -505,10 +469,10 @@ class Clearinghouse:
         same_side = after == 0 or (after > 0) == (before > 0)
         reduces = abs(after) < abs(before) and same_side
         require(after == 0 or abs(after) >= quote.min_size, "below minimum")
-        require(reduces or not must_reduce, "reduce only")
         book = self._book(party.account, party.state)
         margin = self.assess(Basis.INITIAL, book)
         if not reduces:
+            require(not must_reduce, "reduce only")
             require(margin.state & SETTLING == 0, "settling")
             require(margin.state >> (ABOVE_BIT + market) & 1 == 0, "above last bound")
             _check_initial(margin)
@@ -549,7 +513,6 @@ def _check_open_interest(before: int, after: int, quote: Quote) -> None:
 
 def _price_of(quote: Quote, price: int, *, maker_buys: bool) -> int:
     """The order's price within the band; while settling the mark, if the order allows it."""
-    require(quote.mark != 0, "no price")
     if quote.state & SETTLING:
         require(price == quote.mark or (price > quote.mark) == maker_buys, "limit")
         return quote.mark

@@ -67,13 +67,13 @@ class Clock:
 def pause(clock: Clock, timestamp: int) -> Clock:
     """Stop everything but collateral in."""
     require(not clock.is_paused, "paused")
-    require(timestamp >= clock.pause_ended + PAUSE_COOLDOWN, "cooldown")
+    require(timestamp >= clock.pause_ended + PAUSE_COOLDOWN, "too soon")
     return replace(clock, paused_since=timestamp)
 
 
 def unpause(clock: Clock, timestamp: int) -> Clock:
     """Lift the pause: all prices are unknown until `grace` after."""
-    require(clock.is_paused, "not paused")
+    require(clock.is_paused, "bad parameters")
     total = clock.paused_total + timestamp - clock.paused_since
     return replace(
         clock,

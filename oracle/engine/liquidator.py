@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
 from oracle.engine import auctions, liquidation, waterfall
 from oracle.engine.auctions import STOPPED, AuctionClock, State
@@ -16,9 +17,11 @@ from oracle.engine.clearinghouse import Book, Clearinghouse, ClosedLeg, improves
 from oracle.engine.effective_time import NO_NEW_RISK, UNKNOWN
 from oracle.engine.liquidation import AuctionTerms
 from oracle.engine.margin import Basis, Margin
-from oracle.engine.risk_engine import RiskEngine
+from oracle.engine.risk_engine import Reference, RiskEngine
 from oracle.engine.rounding import mul_div_ceil, positive, wad_mul_ceil
+from oracle.engine.sides import Side
 from oracle.engine.units import PPM, WAD, Usd, require
+from oracle.engine.waterfall import Fall
 
 MIN_DURATION, MAX_DURATION = 60, 4 * 3_600  # [s]
 MAX_TAIL = 86_400  # [s]
@@ -35,16 +38,21 @@ class Parameters:
     min_deficit: int = 10**20  # [USD wad]
 
 
+class Ceiling(Enum):
+    """How the third bound of a charge is counted (FORMULAS 2)."""
+
+    CHARGED = auto()  # open interest now, less all charged since P_ref: the contract's
+    INDEX = auto()  # `waterfall.sure_since`: by the side's own index since P_ref
+
+
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """What one side of a market was charged since its P_ref was taken."""
+    """One side of a market since its P_ref was taken."""
 
     reference: int  # [USD wad] P_ref
     round: int
-    amount: int  # [USD wad]
-
-
-NOTHING_CHARGED = Charged(0, 0, 0)
+    amount: int  # [USD wad] charged
+    opened: Side  # the side before the first cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,7 @@ class LiquidatorState:
     """All the liquidator stores."""
 
     parameters: Parameters
+    ceiling: Ceiling = Ceiling.CHARGED
     clocks: dict[int, AuctionClock] = field(default_factory=dict)
     charged: dict[tuple[int, bool], Charged] = field(default_factory=dict)  # (market, shorts pay)
 
@@ -151,7 +160,8 @@ class Liquidator:
         amount = min(amount, sale.most)
         require(amount > 0, "no collateral")
         payment = wad_mul_ceil(amount, sale.price)
-        self.ledger.sell_collateral(account, taker, token, amount, payment)
+        self.ledger.custody.move(account, taker, token, amount)
+        self.ledger.pay_for_collateral(taker, account, payment)
         after = self.ledger.margin(Basis.MAINTENANCE, account)
         improved = after.equity >= case.margin.equity
         require(improved or sale.discount >= sale.haircut, "not improved")
@@ -164,9 +174,9 @@ class Liquidator:
         _check_resolvable(self._state_of(case))
         has_debt = bool(case.book.holdings) and self._debt_of(case.book) > 0
         require(not has_debt, "collateral first")
-        markets, is_all = self._closable(case)
-        cash, closed = self.ledger.close_at_mark(account, markets)
-        is_flat = is_all and not case.book.holdings
+        frozen = self._frozen_markets(case)
+        cash, closed = self.ledger.close_at_mark(account, frozen)
+        is_flat = not frozen and not case.book.holdings
         deficit = positive(-cash) if is_flat else 0
         insured, charged = self._settle_legs(closed, deficit)
         socialised = deficit - insured - charged
@@ -278,19 +288,14 @@ class Liquidator:
 
     # --- internals: step 3 -----------------------------------------------------------------------
 
-    def _closable(self, case: Case) -> tuple[list[int], bool]:
-        """The account's markets but those of unknown price, and whether that is all of them."""
-        markets = list(self.ledger.account(case.account).markets)
+    def _frozen_markets(self, case: Case) -> frozenset[int]:
+        """Markets of the account's legs of unknown price; not all may be."""
         if case.margin.state & UNKNOWN == 0:
-            return markets, True
-        frozen = {
-            leg.market
-            for leg in case.book.legs
-            if self.engine.reference_of(leg.market).state & UNKNOWN
-        }
-        closable = [market for market in markets if market not in frozen]
-        require(bool(closable) or not markets, "price unknown")
-        return closable, len(closable) == len(markets)
+            return frozenset()
+        legs = [leg.market for leg in case.book.legs]
+        frozen = [m for m in legs if self.engine.reference_of(m).state & UNKNOWN]
+        require(len(frozen) < len(legs) or not frozen, "price unknown")
+        return frozenset(frozen)
 
     def _settle_legs(self, closed: Sequence[ClosedLeg], deficit: int) -> tuple[int, int]:
         """Deleverage each closed leg with its part of the deficit; returns Σb and Σc.
@@ -303,7 +308,7 @@ class Liquidator:
             paid = self._insure(leg.market, part)
             if part - paid > self.state.parameters.min_deficit:
                 self.engine.begin_aftermath(leg.market)
-            charge = self._charge(leg, part - paid) if part > paid else 0
+            charge = self._charge(leg, part - paid)
             self.ledger.deleverage(leg.market, leg.size, charge)
             insured += paid
             charged += charge
@@ -316,19 +321,27 @@ class Liquidator:
     def _charge(self, leg: ClosedLeg, due: int) -> int:
         """c_m: at most what is due, the leg's own loss, and what the opposite side surely owns."""
         reference = self.engine.reference_of(leg.market)
+        side = self.ledger.market(leg.market).side(is_long=leg.size < 0)
         key = leg.market, leg.size > 0
-        before = self.state.charged.get(key, NOTHING_CHARGED)
-        if (before.reference, before.round) != (reference.reference, reference.round):
-            before = Charged(reference.reference, reference.round, 0)
-        favour = waterfall.favour_of(
-            reference.reference, reference.mark, opposite_is_long=leg.size < 0
-        )
-        ceiling = waterfall.charge_ceiling(
-            leg.opposite, reference.calm_mmr, reference.reference, favour, before.amount
-        )
-        charge = min(due, leg.loss, ceiling)
+        before = self.state.charged.get(key)
+        at = reference.reference, reference.round
+        if before is None or (before.reference, before.round) != at:
+            before = Charged(*at, amount=0, opened=side)
+        if before.opened.epoch != side.epoch:
+            before = replace(before, opened=side)
+        charge = min(due, leg.loss, self._ceiling(leg, reference, before, side))
         self.state.charged[key] = replace(before, amount=before.amount + charge)
         return charge
+
+    def _ceiling(self, leg: ClosedLeg, at: Reference, charged: Charged, side: Side) -> Usd:
+        is_long = leg.size < 0
+        if self.state.ceiling is Ceiling.INDEX:
+            fall = Fall(at.reference, at.mark, at.funding)
+            return waterfall.sure_since(charged.opened, side, fall, at.calm_mmr, is_long=is_long)
+        favour = waterfall.favour_of(at.reference, at.mark, opposite_is_long=is_long)
+        return waterfall.charge_ceiling(
+            leg.opposite, at.calm_mmr, at.reference, favour, charged.amount
+        )
 
 
 def _offer(size: int, mark: int, price: int, fee: int, enough: int, minimum: int) -> Offer:

@@ -112,7 +112,7 @@ def close_out(position: Position, market: Market, finals: Finals, g: int) -> Cha
     """All of a position at g, also one too small to have a size, or of an ended epoch."""
     was = held(position, market, finals)
     realised, net = int(was.base), 0
-    if not was.is_ended:
+    if position.scaled != 0 and not was.is_ended:
         market, _, realised = _close(market, position, abs(was.size), g)
         net = realised + position.z
     return Change(
@@ -141,7 +141,8 @@ def cut(
     """
     is_long = size < 0
     side = market.side(is_long=is_long)
-    require(side.total > 0, "division by zero")
+    if side.total == 0:
+        return settle(market, g)
     side = (sides.cut_longs if is_long else sides.cut_shorts)(side, abs(size), charge, g)
     market = market.with_side(side, is_long=is_long).booked(charge, 0)
     if side.scale < A_MIN or is_spent(market):

@@ -18,12 +18,12 @@ from oracle.engine.effective_time import (
     UNKNOWN,
     Clock,
 )
-from oracle.engine.rounding import clamp, div_floor
+from oracle.engine.rounding import div_floor
 from oracle.engine.tiers import Blend, Schedule
 from oracle.engine.units import Price, Usd
 
 RATE_UNIT: Final = 10**11  # [1/s] of a funding rate
-F_MAX: Final = 9 * 10**27  # [USD wad per base]
+F_MAX: Final = 87 * 10**26  # [USD wad per base] of what is stored
 EPISODE_MEMORY: Final = 86_400  # [s] known_since is kept for, longer than any auction
 
 
@@ -130,12 +130,11 @@ class Reference:
 
 def funding_at(mark: Mark, now: int, price_max_age: int) -> Price:
     """F now [USD wad per base]: floor(price·rate·dt/1e11) from the report to the earlier of now and
-    observed + price_max_age."""
+    observed + price_max_age. What is stored is clamped to ±F_MAX, so |P - F| < 1e28."""
     dt = min(now - mark.observed, price_max_age) - mark.lag
     if mark.rate == 0 or dt <= 0:
         return Price(mark.funding)
-    accrued = div_floor(mark.price * mark.rate * dt, RATE_UNIT)
-    return Price(clamp(mark.funding + accrued, -F_MAX, F_MAX))
+    return Price(mark.funding + div_floor(mark.price * mark.rate * dt, RATE_UNIT))
 
 
 def status_of(asset: Asset, base: int, now: int) -> Status:

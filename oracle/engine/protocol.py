@@ -1,9 +1,8 @@
 """The whole protocol as a plain Python reference model, to be run in lock-step with the contracts.
 
-`Protocol` puts the twins of the risk engine, the clearinghouse, the collateral vault and the
-liquidator together. Each verb is a transaction: where a contract would revert it raises `Refused`
-and leaves everything as it was. Who may call is not modelled. `invariants` returns the numbers of
-DESIGN 13.
+`Protocol` puts the twins of risk engine, clearinghouse, custody and liquidator together. Each verb
+is a transaction: where a contract would revert it raises `Refused` and leaves everything as it was.
+Who may call is not modelled. `invariants` returns the numbers of DESIGN 13.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from oracle.engine import margin as margins
 from oracle.engine.auctions import State
 from oracle.engine.chain import Chain, transaction
 from oracle.engine.clearinghouse import Clearinghouse, Fill
-from oracle.engine.collateral_vault import CollateralVault
+from oracle.engine.custody import Custody
 from oracle.engine.effective_time import PriceRules
 from oracle.engine.liquidation import AuctionTerms, Exposure
 from oracle.engine.liquidator import Liquidator, Parameters, Resolved
@@ -99,8 +98,8 @@ class Protocol:
             settings.push_rules,
             settings.quorum,
         )
-        self.vault = CollateralVault(self.chain, self.engine)
-        self.ledger = Clearinghouse(self.chain, self.engine, self.vault, settings.settlement_unit)
+        self.custody = Custody(self.chain, self.engine, settings.settlement_unit)
+        self.ledger = Clearinghouse(self.engine, self.custody)
         self.liquidator = Liquidator(self.chain, self.engine, self.ledger, settings.parameters)
 
     def advance(self, seconds: int) -> None:
@@ -113,26 +112,22 @@ class Protocol:
         """1 CROSS, 2 ISOLATED; gateways as bits."""
         self._do(lambda: self.ledger.open_account(account, mode, gateways))
 
-    def set_gateway(self, account: int, gateway: int, allowed: bool) -> None:
-        """Opt in to, or out of, a gateway."""
-        self._do(lambda: self.ledger.set_gateway(account, gateway, allowed))
-
-    def set_floor(self, account: int, floor: int) -> None:
-        """Own minimum initial margin rate [ppm]."""
-        self._do(lambda: self.ledger.set_floor(account, floor))
+    def configure(self, account: int, gateways: int, floor: int) -> None:
+        """Gateways as bits; own minimum initial margin rate [ppm]."""
+        self._do(lambda: self.ledger.configure(account, gateways, floor))
 
     def deposit(self, account: int, token: int, amount: int) -> None:
         """Token units; 255 is the settlement token."""
         if token == SETTLEMENT_TOKEN:
             self._do(lambda: self.ledger.deposit(account, amount))
         else:
-            self._do(lambda: self.vault.deposit(account, token, amount))
+            self._do(lambda: self.custody.deposit(account, token, amount))
 
     def withdraw(self, account: int, token: int, amount: int, receiver: int) -> int:
         """Token units in; returns what left [wad], the rest waits for the receiver."""
         if token == SETTLEMENT_TOKEN:
             return self._do(lambda: self.ledger.withdraw(account, amount, receiver))
-        return self._do(lambda: self.vault.withdraw(account, token, amount, receiver))
+        return self._do(lambda: self.custody.withdraw(account, token, amount, receiver))
 
     def transfer(self, giver: int, taker: int, amount: int) -> None:
         """Settled cash [USD wad]."""
@@ -142,13 +137,11 @@ class Protocol:
 
     def release(self, token: int, receiver: int) -> int:
         """Pay what waits for a receiver [wad]."""
-        if token == SETTLEMENT_TOKEN:
-            return self._do(lambda: self.ledger.release(receiver))
-        return self._do(lambda: self.vault.release(token, receiver))
+        return self._do(lambda: self.custody.release(token, receiver))
 
-    def collect(self, account: int) -> None:
-        """Pay out positions of ended epochs."""
-        self._do(lambda: self.ledger.collect(account))
+    def collect(self, account: int, market: int) -> None:
+        """Pay out a position of an ended epoch."""
+        self._do(lambda: self.ledger.collect(account, market))
 
     def trade(
         self,
@@ -228,7 +221,7 @@ class Protocol:
 
     def list_token(self, unit: int, cap: int, outflow_cap: int, window: int) -> int:
         """A collateral token; returns its index."""
-        return self._do(lambda: self.vault.list_token(unit, cap, outflow_cap, window))
+        return self._do(lambda: self.custody.list_token(unit, cap, outflow_cap, window))
 
     def set_config(self, asset: int, config: Config) -> None:
         """Guards, fees, ages and caps of an asset."""
@@ -285,8 +278,8 @@ class Protocol:
         marks = {market: self.engine.quote(market).g for market in state.markets}
         cash = sum(account.cash for account in state.accounts.values())
         return Invariants(
-            tokens=state.custody.tokens,
-            deficit=state.custody.deficit,
+            tokens=state.reserve.tokens,
+            deficit=state.reserve.deficit,
             cash=cash,
             fees=sum(market.fees for market in state.markets.values()),
             interest=state.interest_collected,
@@ -296,7 +289,7 @@ class Protocol:
             gaps={m: self._gap(m) for m in state.markets},
             gap_bounds={m: state.gap_bounds.get(m, 0) for m in state.markets},
             unaccounted={m: self._unaccounted(m) for m in state.markets},
-            solvency=solvency.ratio(state.custody),
+            solvency=solvency.ratio(state.reserve),
             disordered=tuple(a for a in self.engine.state.assets if self._is_disordered(a)),
             inverted=tuple(a for a in state.accounts if self._is_inverted(a)),
         )
@@ -312,12 +305,12 @@ class Protocol:
         for (account, market), position in state.positions.items():
             held = self.ledger.held(account, market)
             claims += held.base if held.is_ended else -position.z
-        return state.custody.tokens + state.custody.deficit - claims
+        return state.reserve.tokens + state.reserve.deficit - claims
 
     # --- internals -------------------------------------------------------------------------------
 
     def _do(self, verb: Callable[[], T]) -> T:
-        with transaction(self.engine, self.vault, self.ledger, self.liquidator):
+        with transaction(self.engine, self.custody, self.ledger, self.liquidator):
             return verb()
 
     def _worst_g(self, market: int) -> int:

@@ -146,9 +146,10 @@ def _accept(asset: Asset, price: int, premium: int, batch: Batch) -> Asset:
     before = asset.mark
     if before.price != 0:
         asset = _follow_up(asset, price, batch)
+    funding = prices.funding_at(before, batch.now, asset.config.price_max_age)
     mark = Mark(
         price=price,
-        funding=prices.funding_at(before, batch.now, asset.config.price_max_age),
+        funding=clamp(funding, -prices.F_MAX, prices.F_MAX),
         rate=rate_of(premium, asset.config.funding_cap),
         observed=batch.observed,
         lag=batch.now - batch.observed,

@@ -146,7 +146,7 @@ class RiskEngine:
         )
 
     def reference_of(self, market: int) -> Reference:
-        """Mark, P_ref, and the calm MMR_0 of the table in force at P_ref's observation."""
+        """Mark, P_ref, and calm MMR_0 (the lower of two if P_ref is older than a ramp's end)."""
         asset = self.asset(market)
         at = prices.reference_of(asset, self.state.clock, self.now)
         return Reference(
@@ -203,9 +203,10 @@ class RiskEngine:
         """Signed prices; quotes[signer][i] is of assets[i]. Returns the accepted prices (or 0)."""
         clock = self.state.clock
         require(not clock.is_paused, "paused")
-        require(observed % clock.rules.period == 0, "period")
-        require(0 <= self.chain.timestamp - observed <= 2 * clock.rules.period, "age")
-        require(all(len(row) == len(assets) for row in quotes), "length")
+        age = self.chain.timestamp - observed
+        require(observed % clock.rules.period == 0 and age >= 0, "period")
+        require(age <= 2 * clock.rules.period, "expired")
+        require(all(len(row) == len(assets) for row in quotes), "bad parameters")
         require(len(quotes) >= self.quorum, "quorum")
         return [
             self._report_asset(asset, [row[i] for row in quotes], observed)
@@ -218,7 +219,7 @@ class RiskEngine:
         require(self.chain.timestamp <= valid_until, "expired")
         for push in lines:
             asset = self.asset(push.asset)
-            require(asset.line.pushed != 0, "not listed")
+            require(asset.line.pushed != 0, "nonce")
             pushes.check_line(push, asset.line, self.state.push_rules, self.now)
             line = clocks.push(asset.line, push.severity, push.depth, self.now, self.slopes)
             self.state.assets[push.asset] = replace(asset, line=line)
@@ -267,10 +268,10 @@ class RiskEngine:
     def set_config(self, asset: int, config: Config) -> None:
         """Guards, fees, ages and caps of an asset."""
         listed = self._listed(asset)
-        listing.check_config(config)
         if config.price_max_age > listed.config.price_max_age:
             age = self.now - listed.mark.observed
-            require(age <= listed.config.price_max_age, "stale")
+            is_dead = listed.mark.observed != 0 and age > listed.config.price_max_age
+            require(not is_dead, "stale")
         self._set_config(asset, listed, config)
 
     def set_schedule(self, asset: int, rows: Sequence[TierRow]) -> None:
@@ -409,10 +410,8 @@ class RiskEngine:
         return price
 
     def _calm_mmr_at(self, asset: Asset, time: int) -> int:
-        """Calm MMR_0 of the table in force at a time [ppm, rounded down]."""
-        calm = asset.mm.new[0].calm if asset.mm.new else 0
-        ramp = self.fixed.ramp
-        if time >= asset.ramp_start + ramp or not asset.mm.old:
-            return calm
-        elapsed = max(time, asset.ramp_start) - asset.ramp_start
-        return div_floor(calm * elapsed + asset.mm.old[0].calm * (ramp - elapsed), ramp)
+        """Calm MMR_0 [ppm]; the lower of both tables' before the end of a ramp."""
+        tables = [asset.mm.new]
+        if time < asset.ramp_start + self.fixed.ramp:
+            tables.append(asset.mm.old)
+        return min((table[0].calm for table in tables if table), default=0)

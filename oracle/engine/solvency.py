@@ -11,8 +11,8 @@ from oracle.engine.units import RAY, Ray, Usd
 
 
 @dataclass(frozen=True, slots=True)
-class Custody:
-    """What the ledger holds and owes beyond it."""
+class Reserve:
+    """What the ledger holds for accounts, and what it owes beyond that."""
 
     tokens: Usd  # T: settlement tokens held for accounts, in USD wad
     deficit: Usd  # D_h, socialised
@@ -20,64 +20,64 @@ class Custody:
     index: Ray  # restored per unit of ticket
 
 
-EMPTY: Final = Custody(tokens=Usd(0), deficit=Usd(0), tickets=Usd(0), index=Ray(0))
+EMPTY: Final = Reserve(tokens=Usd(0), deficit=Usd(0), tickets=Usd(0), index=Ray(0))
 
 
-def ratio(custody: Custody) -> Fraction:
+def ratio(reserve: Reserve) -> Fraction:
     """h = T/(T + D_h), exact; 1 where nothing is owed."""
-    if custody.deficit == 0:
+    if reserve.deficit == 0:
         return Fraction(1)
-    return Fraction(custody.tokens, custody.tokens + custody.deficit)
+    return Fraction(reserve.tokens, reserve.tokens + reserve.deficit)
 
 
-def payout(custody: Custody, claim: int) -> Usd:
+def payout(reserve: Reserve, claim: int) -> Usd:
     """y = floor(x·T/(T + D_h)): what a withdrawal of claim x is paid [USD wad]."""
-    if custody.deficit == 0:
+    if reserve.deficit == 0:
         return Usd(claim)
-    return Usd(mul_div_floor(claim, custody.tokens, custody.tokens + custody.deficit))
+    return Usd(mul_div_floor(claim, reserve.tokens, reserve.tokens + reserve.deficit))
 
 
-def withdraw(custody: Custody, claim: int) -> tuple[Custody, Usd]:
+def withdraw(reserve: Reserve, claim: int) -> tuple[Reserve, Usd]:
     """Pay a claim; the unpaid part becomes a ticket. h is not lower after it (20,000 runs)."""
-    paid = payout(custody, claim)
+    paid = payout(reserve, claim)
     unpaid = claim - paid
     after = replace(
-        custody,
-        tokens=Usd(custody.tokens - paid),
-        deficit=Usd(custody.deficit - unpaid),
-        tickets=Usd(custody.tickets + unpaid),
+        reserve,
+        tokens=Usd(reserve.tokens - paid),
+        deficit=Usd(reserve.deficit - unpaid),
+        tickets=Usd(reserve.tickets + unpaid),
     )
     return after, paid
 
 
-def deposit(custody: Custody, amount: int) -> Custody:
+def deposit(reserve: Reserve, amount: int) -> Reserve:
     """Deposits credit face."""
-    return replace(custody, tokens=Usd(custody.tokens + amount))
+    return replace(reserve, tokens=Usd(reserve.tokens + amount))
 
 
-def socialise(custody: Custody, amount: int) -> Custody:
+def socialise(reserve: Reserve, amount: int) -> Reserve:
     """D_h grows by d."""
-    return replace(custody, deficit=Usd(custody.deficit + amount))
+    return replace(reserve, deficit=Usd(reserve.deficit + amount))
 
 
-def restore(custody: Custody, amount: int) -> tuple[Custody, Usd, Usd]:
+def restore(reserve: Reserve, amount: int) -> tuple[Reserve, Usd, Usd]:
     """Share a restoration F between those who stayed and the tickets, alike.
 
-    Returns the custody, the part that fills D_h and the part for the tickets; what is left of F
-    (when both are made whole) is the caller's. The stayers' part rounds up.
+    Returns the reserve after, the part that fills D_h and the part for the tickets; what is left of
+    F (when both are made whole) is the caller's. The stayers' part rounds up.
     """
-    owed = custody.deficit + custody.tickets
+    owed = reserve.deficit + reserve.tickets
     used = min(amount, owed)
     if used == 0:
-        return custody, Usd(0), Usd(0)
-    for_tickets = mul_div_floor(used, custody.tickets, owed)
-    for_deficit = min(used - for_tickets, custody.deficit)
-    gain = mul_div_floor(for_tickets, RAY, custody.tickets) if custody.tickets else 0
+        return reserve, Usd(0), Usd(0)
+    for_tickets = mul_div_floor(used, reserve.tickets, owed)
+    for_deficit = min(used - for_tickets, reserve.deficit)
+    gain = mul_div_floor(for_tickets, RAY, reserve.tickets) if reserve.tickets else 0
     after = replace(
-        custody,
-        tokens=Usd(custody.tokens + for_deficit),
-        deficit=Usd(custody.deficit - for_deficit),
-        tickets=Usd(custody.tickets - for_tickets),
-        index=Ray(custody.index + gain),
+        reserve,
+        tokens=Usd(reserve.tokens + for_deficit),
+        deficit=Usd(reserve.deficit - for_deficit),
+        tickets=Usd(reserve.tickets - for_tickets),
+        index=Ray(reserve.index + gain),
     )
     return after, Usd(for_deficit), Usd(for_tickets)

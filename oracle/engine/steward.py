@@ -46,4 +46,4 @@ def check_line(push: LinePush, line: Line, rules: PushRules, now: int) -> None:
 
 
 def _check_step(old: int, new: int, up: int, down: int) -> None:
-    require(old - down <= new <= old + up, "step")
+    require(old - down <= new <= old + up, "out of bounds")

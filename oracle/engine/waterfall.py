@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oracle.engine.rounding import mul_div_floor, positive
-from oracle.engine.units import PPM, Usd
+from oracle.engine.sides import Side, settled_credit
+from oracle.engine.units import PPM, RAY, WAD, Usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,15 @@ class Share:
     deficit: Usd  # D_m
     paid: Usd  # b_m, from the insurance fund
     charge: Usd  # c_m, on the opposite side
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """From P_ref to the mark [USD wad], and F now [USD wad per base]."""
+
+    reference: int
+    mark: int
+    funding: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,20 @@ def charge_ceiling(opposite: int, calm_mmr: int, reference: int, favour: int, ch
     """
     per_unit = calm_mmr * reference + PPM * favour
     return Usd(positive(mul_div_floor(opposite, per_unit, PPM * 10**18) - charged))
+
+
+def sure_since(opened: Side, now: Side, fall: Fall, calm_mmr: int, *, is_long: bool) -> Usd:
+    """What the opposite side is still sure to own, by its own index: the third bound of c_m, exact.
+
+    An account at or above MM at P_ref owned at least ``calm MMR_0·P_ref`` a unit. Since then a
+    scaled unit gained ``X(now) - X(P_ref)``: price moves, cuts at the marks of their time and every
+    charge are in it. ``opened`` is the side as it stood when P_ref was taken (before the first cut
+    since). Times the scaled units still there, rounded down [USD wad].
+    """
+    owned = mul_div_floor(opened.scale, calm_mmr * fall.reference, PPM * WAD)
+    before = settled_credit(opened, fall.reference - fall.funding, is_long=is_long) + 1
+    after = settled_credit(now, fall.mark - fall.funding, is_long=is_long)
+    return Usd(positive(mul_div_floor(now.total, owned + after - before, RAY)))
 
 
 def favour_of(reference: int, mark: int, *, opposite_is_long: bool) -> int:

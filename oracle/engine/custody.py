@@ -1,4 +1,4 @@
-"""Twin of CollateralVault.vy: up to 8 listed tokens for CROSS accounts.
+"""Twin of Custody.vy: collateral tokens of CROSS accounts, and the outflow bucket of every token.
 
 Tokens moved are not modelled.
 """
@@ -13,7 +13,7 @@ from oracle.engine.chain import Chain
 from oracle.engine.margin import Holding
 from oracle.engine.outflow import Bucket
 from oracle.engine.risk_engine import RiskEngine
-from oracle.engine.units import PPM, require
+from oracle.engine.units import PPM, SETTLEMENT_TOKEN, require
 
 if TYPE_CHECKING:
     from oracle.engine.clearinghouse import Clearinghouse
@@ -28,27 +28,29 @@ class Token:
     unit: int  # wad per token unit
     cap: int  # [wad] all accounts together
     total: int  # [wad]
-    bucket: Bucket
 
 
 @dataclass(slots=True)
-class VaultState:
-    """All the vault stores."""
+class CustodyState:
+    """All custody stores."""
 
     collateral_multiple: int = 0  # [ppm] of the settlement tokens held
     tokens: dict[int, Token] = field(default_factory=dict)
     balances: dict[tuple[int, int], int] = field(default_factory=dict)  # (account, token) -> [wad]
+    buckets: dict[int, Bucket] = field(default_factory=dict)  # by token
     waiting: dict[tuple[int, int], int] = field(default_factory=dict)  # (token, receiver) -> [wad]
 
 
-class CollateralVault:
-    """Holds collateral tokens."""
+class Custody:
+    """Holds collateral; everything that leaves, leaves through here."""
 
-    def __init__(self, chain: Chain, engine: RiskEngine) -> None:
+    def __init__(self, chain: Chain, engine: RiskEngine, settlement_unit: int) -> None:
         self.chain = chain
         self.engine = engine
+        self.settlement_unit = settlement_unit
         self.ledger: Clearinghouse
-        self.state = VaultState()
+        self.state = CustodyState()
+        self._set_bucket(SETTLEMENT_TOKEN, outflow.MAX_CAP, 86_400)
 
     def deposit(self, account: int, token: int, amount: int) -> None:
         """Put tokens into any CROSS account; amount in token units."""
@@ -76,17 +78,23 @@ class CollateralVault:
         """Pay what waits for a receiver, as far as the bucket has room [wad]."""
         return self._pay(token, receiver, 0)
 
+    def pay(self, receiver: int, amount: int) -> int:
+        """Pay settlement tokens out of the clearinghouse [USD wad]; only the clearinghouse."""
+        return self._pay(SETTLEMENT_TOKEN, receiver, amount)
+
     def move(self, giver: int, taker: int, token: int, amount: int) -> None:
-        """Move collateral between accounts [wad]; only the clearinghouse."""
+        """Move collateral between accounts [wad]; the liquidator sees to the payment."""
         self._debit(giver, token, amount)
         self._add(taker, token, amount)
+        self.ledger.note_collateral(giver, self.bits_of(giver))
+        self.ledger.note_collateral(taker, self.bits_of(taker))
 
     def list_token(self, unit: int, cap: int, outflow_cap: int, window: int) -> int:
         """List a token; the engine prices it as asset 32 + the index returned."""
         index = len(self.state.tokens)
         require(index < MAX_TOKENS, "token")
-        bucket = outflow.reset(None, outflow_cap, window, self.chain.timestamp)
-        self.state.tokens[index] = Token(unit=unit, cap=cap, total=0, bucket=bucket)
+        self.state.tokens[index] = Token(unit=unit, cap=cap, total=0)
+        self._set_bucket(index, outflow_cap, window)
         return index
 
     def set_token_cap(self, token: int, cap: int) -> None:
@@ -100,9 +108,8 @@ class CollateralVault:
 
     def set_outflow(self, token: int, cap: int, window: int) -> None:
         """Bound how fast a token may leave."""
-        listed = self._listed(token)
-        bucket = outflow.reset(listed.bucket, cap, window, self.chain.timestamp)
-        self.state.tokens[token] = replace(listed, bucket=bucket)
+        require(token in self.state.tokens or token == SETTLEMENT_TOKEN, "token")
+        self._set_bucket(token, cap, window)
 
     def holdings(self, account: int) -> list[Holding]:
         """What an account holds, by token."""
@@ -134,13 +141,18 @@ class CollateralVault:
     def _check_multiple(self) -> None:
         totals = [Holding(t, token.total) for t, token in self.state.tokens.items() if token.total]
         value, _ = self.engine.collateral_value(totals)
-        limit = self.ledger.state.custody.tokens * self.state.collateral_multiple
+        limit = self.ledger.state.reserve.tokens * self.state.collateral_multiple
         require(value * PPM <= limit, "collateral multiple")
 
     def _pay(self, token: int, receiver: int, amount: int) -> int:
-        listed = self.state.tokens[token]
+        is_settlement = token == SETTLEMENT_TOKEN
+        unit = self.settlement_unit if is_settlement else self._listed(token).unit
         due = self.state.waiting.get((token, receiver), 0) + amount
-        bucket, paid = outflow.pay(listed.bucket, due, listed.unit, self.chain.timestamp)
+        bucket = self.state.buckets[token]
+        self.state.buckets[token], paid = outflow.pay(bucket, due, unit, self.chain.timestamp)
         self.state.waiting[token, receiver] = due - paid
-        self.state.tokens[token] = replace(listed, bucket=bucket)
         return paid
+
+    def _set_bucket(self, token: int, cap: int, window: int) -> None:
+        before = self.state.buckets.get(token)
+        self.state.buckets[token] = outflow.reset(before, cap, window, self.chain.timestamp)

@@ -1,0 +1,472 @@
+"""The whole-protocol model keeps DESIGN 13 under random actors, and its rules one by one."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+
+from oracle.engine import liquidation, margin
+from oracle.engine.auctions import State
+from oracle.engine.chain import copy_state
+from oracle.engine.clearinghouse import CROSS
+from oracle.engine.effective_time import AFTERMATH, SETTLING, UNKNOWN
+from oracle.engine.liquidator import Ceiling, Charged
+from oracle.engine.margin import Basis
+from oracle.engine.prices import Config
+from oracle.engine.protocol import Protocol
+from oracle.engine.units import PPM, SETTLEMENT_TOKEN, WAD, Refused
+
+from .world import ACCOUNTS, BANK, ISOLATED_ACCOUNT, MICRO, ROWS, TOKEN, World
+
+SEEDS = 24
+STEPS = 100
+TRIED: Counter[str] = Counter()
+DONE: Counter[str] = Counter()
+
+
+def refused(verb: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as caught:
+        verb()
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_actors__every_step__keeps_the_invariants(seed: int) -> None:
+    world = World(seed)
+    for account in ACCOUNTS:
+        world.fund(account, world.random.randint(1_000, 300_000))
+    for step in range(STEPS):
+        action = world.step()
+        assert world.p.invariants().failures() == [], (seed, step, action)
+    TRIED.update(world.tried)
+    DONE.update(world.done)
+
+
+def test_random_actors__every_action__succeeds_often_enough_to_count() -> None:
+    """After the runs above: a rule that never passes tests nothing."""
+    if len(TRIED) < 14:
+        pytest.skip("needs the runs above in the same process")
+    rare = {name: (DONE[name], tried) for name, tried in TRIED.items() if DONE[name] < tried / 50}
+    assert rare == {}
+
+
+# --- the main promise --------------------------------------------------------------------------
+
+
+def crowd(seed: int) -> tuple[World, dict[int, int]]:
+    """One market, no fees, every account at or above MM, then one large move."""
+    rng = random.Random(seed)
+    world = World(seed)
+    world.p.set_config(0, Config(max_move=90_000, band=50_000))
+    members = list(range(100, 100 + rng.randint(4, 9)))
+    for member in members:
+        world.p.open_account(member, CROSS)
+        world.fund(member, rng.randint(1_000, 20_000))
+    for _ in range(30):
+        maker, taker = rng.sample(members, 2)
+        notional = rng.randint(100, 60_000) * WAD
+        try:
+            world.p.trade(maker, taker, 0, notional * WAD // world.mark(0), world.mark(0))
+        except Refused:
+            continue
+    for _ in range(5):
+        world.report(p0=world.prices[0] * rng.randint(980_000, 1_020_000) // PPM)
+    calm = {m: world.equity(m) for m in members if world.size(m, 0)}
+    short = [m for m in calm if world.p.account_state(m) >= State.LIQUIDATABLE]
+    if short:
+        return world, {}
+    return world, calm
+
+
+def after_one_move(seed: int, ceiling: Ceiling) -> tuple[World, dict[int, int], int]:
+    """The crowd after the move, and the mark before it; nobody where the crowd was not calm."""
+    world, calm = crowd(seed)
+    world.p.liquidator.state.ceiling = ceiling
+    before = world.mark(0)
+    if calm:
+        move = world.random.choice([-400_000, -250_000, -120_000, 120_000, 250_000, 500_000])
+        world.move(0, move)
+        assert world.p.engine.quote(0).state & AFTERMATH
+    return world, calm, before
+
+
+def reduce_somebody(world: World, members: list[int]) -> None:
+    """Two solvent accounts of opposite sides close some of it against each other, at the mark."""
+    maker, taker = world.random.sample(members, 2)
+    size = min(abs(world.size(maker, 0)), abs(world.size(taker, 0)))
+    size = size * world.random.randint(1, 100) // 100
+    try:
+        sign = -1 if world.size(maker, 0) > 0 else 1
+        world.p.trade(maker, taker, 0, sign * size, world.mark(0))
+    except Refused:
+        return
+
+
+def resolve_all(world: World, calm: dict[int, int], before: int) -> tuple[int, int]:
+    """Resolve every bankrupt account: nobody else is bankrupted, winners are cut at a gain.
+
+    Returns how many deficits there were, and how many were not charged in full.
+    """
+    worth = {m: world.equity(m) for m in calm}
+    bankrupt = [m for m in calm if worth[m] < 0]
+    others = [m for m in calm if worth[m] >= 0]
+    deficits = left = 0
+    for member in bankrupt:
+        reduce_somebody(world, others)
+        size = abs(world.size(member, 0))
+        resolved = world.p.resolve(member)
+        deficits += resolved.deficit > 0
+        left += resolved.socialised > 0
+        assert resolved.charged * WAD < abs(world.mark(0) - before) * size
+    assert all(world.equity(m) >= 0 for m in others)
+    assert world.p.invariants().failures() == []
+    return deficits, left
+
+
+def test_one_move__single_market_accounts__charges_equal_the_deficits() -> None:
+    """The main promise (DESIGN 6), with the ceiling counted by the side's index."""
+    deficits = 0
+    for seed in range(80):
+        found, left = resolve_all(*after_one_move(seed, Ceiling.INDEX))
+        assert left == 0, seed
+        deficits += found
+    assert deficits > 60
+
+
+def test_one_move__ceiling_as_charged__bankrupts_nobody_else_but_socialises_early() -> None:
+    """The open interest shrinks with each cut while what was charged is kept: too low a ceiling."""
+    found = [resolve_all(*after_one_move(seed, Ceiling.CHARGED)) for seed in range(80)]
+    assert sum(left for _, left in found) > 0
+
+
+def test_deleveraging__order_of_resolutions__changes_nobody_s_share() -> None:
+    """Pro rata over a whole side: whoever is resolved first, winners end alike up to dust."""
+    ends = []
+    for order in ((1, 2), (2, 1)):
+        world = opened({1: 10, 2: 20, 3: -12, 4: -18})
+        world.p.liquidator.state.ceiling = Ceiling.INDEX
+        world.move(0, -300_000)
+        for account in order:
+            world.p.resolve(account)
+        ends.append([world.equity(account) for account in (3, 4)])
+    assert all(abs(a - b) <= 10**12 for a, b in zip(*ends, strict=True))
+
+
+def opened(units: dict[int, int], tenths: int = 115) -> World:
+    """Accounts with base units of market 0 at 100 USD each, funded by tenths of a USD a unit."""
+    world = World()
+    world.p.set_config(0, Config(max_move=90_000, min_size=10**15))
+    for account, size in units.items():
+        world.fund(account, abs(size) * tenths // 10)
+    longs = {a: s for a, s in units.items() if s > 0}
+    shorts = {a: -s for a, s in units.items() if s < 0}
+    for account, size in longs.items():
+        left = size
+        for other in shorts:
+            part = min(left, shorts[other])
+            if part:
+                world.p.trade(account, other, 0, part * WAD, 100 * WAD)
+                shorts[other] -= part
+                left -= part
+    return world
+
+
+# --- one rule at a time ------------------------------------------------------------------------
+
+
+def test_refused__any_verb__leaves_everything_as_it_was() -> None:
+    world = opened({1: 10, 2: -10})
+    contracts = (world.p.engine, world.p.custody, world.p.ledger, world.p.liquidator)
+    before = [copy_state(contract.state) for contract in contracts]
+    assert refused(lambda: world.p.trade(1, 2, 0, 100 * WAD, 100 * WAD)) == "initial margin"
+    assert refused(lambda: world.p.withdraw(1, SETTLEMENT_TOKEN, 10**9, 1)) != ""
+    assert refused(lambda: world.p.transfer(1, 2, 10**30)) == "cash"
+    assert [contract.state for contract in contracts] == before
+
+
+def test_liquidation_price__reported__is_the_border_to_the_wei() -> None:
+    for account, step in ((1, -1), (2, 1)):
+        world = opened({1: 10, 2: -10})
+        border = world.p.liquidation_price(account, 0)
+        assert border is not None
+        world.report(p0=border)
+        assert world.mark(0) == border
+        assert world.p.account_state(account) == State.CALLED
+        world.report(p0=border + step)
+        assert world.p.account_state(account) == State.LIQUIDATABLE
+
+
+def test_take__between_two_thirds_and_mm__restores_and_never_worsens() -> None:
+    world = opened({1: 10, 2: -10})
+    border = world.p.liquidation_price(1, 0)
+    assert border is not None
+    world.report(p0=border - border // 200)
+    assert world.p.poke(1) == State.LIQUIDATABLE
+    before = world.p.margin(Basis.MAINTENANCE, 1)
+    offer = world.p.liquidator.terms(1, 0)
+    taken = world.p.take(1, 0, 10**30, BANK, 10**30)
+    after = world.p.margin(Basis.MAINTENANCE, 1)
+    assert offer.least <= taken == offer.most < 10 * WAD
+    assert after.equity * before.requirement > before.equity * after.requirement
+    # q* lands at (1+b)·MM up to 8 wei of rounding and one of size.
+    missing = Fraction(5 * after.requirement, 4) - after.equity
+    assert -300 <= missing <= 8
+    assert refused(lambda: world.p.take(1, 0, 1, BANK, 10**30)) == "not liquidatable"
+
+
+def test_take__discount_and_fee__are_all_it_costs() -> None:
+    """Self-liquidation costs the insurance fee: what the account loses is discount and fee."""
+    world = opened({1: 10, 2: -10})
+    border = world.p.liquidation_price(1, 0)
+    assert border is not None
+    world.report(p0=border - border // 200)
+    world.p.poke(1)
+    offer = world.p.liquidator.terms(1, 0)
+    before, total = world.equity(1), world.total_value()
+    size = world.p.take(1, 0, 10**30, BANK, 10**30)
+    discount = size * (offer.mark - offer.price) // WAD
+    fee = size * offer.mark // WAD * offer.fee // PPM
+    assert abs(before - world.equity(1) - discount - fee) <= 4
+    assert abs(total - world.total_value() - fee) <= 4
+
+
+def test_auction__ran_out__becomes_the_backstop() -> None:
+    world = opened({1: 10, 2: -10})
+    border = world.p.liquidation_price(1, 0)
+    assert border is not None
+    world.report(p0=border - border // 1_000)
+    world.p.poke(1)
+    for _ in range(59):
+        world.report()
+    assert world.p.account_state(1) == State.LIQUIDATABLE
+    world.report()
+    assert world.p.account_state(1) == State.BACKSTOP
+    resolved = world.p.resolve(1)
+    assert (resolved.deficit, world.size(1, 0)) == (0, 0)
+    assert world.p.ledger.account(1).cash > 0  # what is left stays with the trader
+
+
+def test_jump__held__is_confirmed_by_the_nearer_and_freezes_meanwhile() -> None:
+    world = opened({1: 10, 2: -10})
+    world.report(p0=70 * WAD)
+    quote = world.p.engine.quote(0)
+    assert (quote.mark, quote.state & UNKNOWN) == (100 * WAD, UNKNOWN)
+    # Better of stored and held, no MM: nobody is liquidatable.
+    assert world.p.margin(Basis.MAINTENANCE, 1).requirement == 0
+    assert world.p.account_state(1) == State.CALLED
+    assert refused(lambda: world.p.resolve(1)) == "called"
+    for _ in range(6):
+        world.report(p0=65 * WAD)
+    assert world.p.engine.quote(0).mark == 70 * WAD  # the nearer
+    assert world.p.account_state(1) == State.BANKRUPT
+    assert world.p.engine.reference_of(0).reference == 100 * WAD
+
+
+def test_settling__opening_and_outflow__are_barred_and_reducing_is_not() -> None:
+    world = opened({1: 10, 2: -10})
+    world.fund(1, 5_000)
+    world.fund(2, 5_000)
+    world.move(0, -120_000)
+    mark = world.mark(0)
+    assert world.p.engine.quote(0).state & SETTLING
+    assert refused(lambda: world.p.withdraw(1, SETTLEMENT_TOKEN, 1, 1)) == "settling"
+    assert refused(lambda: world.p.transfer(1, 2, 1)) == "settling"
+    assert refused(lambda: world.p.trade(1, 2, 0, WAD, mark)) == "reduce only"
+    assert refused(lambda: world.p.trade(2, 1, 0, WAD, mark - 1)) == "limit"
+    fill = world.p.trade(2, 1, 0, WAD, mark + mark // 5)
+    assert fill.price == mark  # at the mark, whatever the order allowed
+    assert world.size(1, 0) == 9 * WAD
+
+
+def test_pause__anything_but_collateral_in__is_refused() -> None:
+    world = opened({1: 10, 2: -10})
+    world.p.pause()
+    world.fund(1, 10)
+    reasons = {
+        refused(lambda: world.p.withdraw(1, SETTLEMENT_TOKEN, 1, 1)),
+        refused(lambda: world.p.transfer(1, 2, 1)),
+        refused(lambda: world.p.trade(2, 1, 0, WAD, 100 * WAD)),
+        refused(lambda: world.p.poke(1)),
+        refused(lambda: world.p.resolve(1)),
+        refused(lambda: world.report() and None),
+    }
+    assert reasons == {"paused"}
+    funding = world.p.engine.quote(0).funding
+    world.p.advance(5_000)
+    assert world.p.engine.quote(0).funding == funding
+    world.p.unpause()
+    world.report()
+    assert world.p.engine.quote(0).state & UNKNOWN  # grace
+    assert world.p.account_state(1) in (State.HEALTHY, State.CALLED)
+
+
+def test_isolated__bankrupt__touches_nobody_but_through_the_charge() -> None:
+    world = World()
+    world.p.set_config(0, Config(max_move=90_000))
+    world.fund(ISOLATED_ACCOUNT, 1_200)
+    world.fund(1, 50_000)
+    world.p.trade(ISOLATED_ACCOUNT, 1, 0, 100 * WAD, 100 * WAD)
+    world.fund(2, 777)
+    world.move(0, -400_000)
+    before, flat = world.equity(1), world.p.ledger.account(2).cash
+    resolved = world.p.resolve(ISOLATED_ACCOUNT)
+    assert resolved.deficit == resolved.charged > 0
+    assert world.p.ledger.account(ISOLATED_ACCOUNT).cash == 0
+    assert world.p.ledger.account(2).cash == flat
+    assert 0 <= before - world.equity(1) - resolved.charged <= 10**12
+
+
+def test_socialised__uncollectable_deficit__lowers_h_and_becomes_tickets() -> None:
+    """A debt without a leg cannot be charged: D_h, and a withdrawal pays h with a ticket."""
+    world = World()
+    world.p.set_config(0, Config(max_move=90_000))
+    world.fund(1, 50_000)
+    world.fund(2, 1_200)
+    world.p.trade(2, 1, 0, 100 * WAD, 100 * WAD)
+    world.move(0, -600_000)
+    # Pretend that the shorts were charged all they own already.
+    at = world.p.engine.reference_of(0)
+    side = world.p.ledger.market(0).short
+    world.p.liquidator.state.charged[0, True] = Charged(at.reference, at.round, 10**40, side)
+    resolved = world.p.resolve(2)
+    assert resolved.socialised == resolved.deficit > 0
+    h = world.p.invariants().solvency
+    assert h < 1
+    world.calm()
+    free = world.p.ledger.account(1).cash // 10**12
+    paid = world.p.withdraw(1, SETTLEMENT_TOKEN, free // 2, 1)
+    assert paid <= free // 2 * 10**12 * h
+    assert world.p.ledger.state.tickets[1] == free // 2 * 10**12 - paid
+    assert world.p.invariants().solvency >= h
+    assert world.p.invariants().failures() == []
+
+
+def test_collateral_sale__below_the_haircut__never_lowers_equity() -> None:
+    world = World()
+    world.p.set_config(0, Config(max_move=90_000))
+    world.p.deposit(1, TOKEN, 2 * WAD)  # worth 3,400 after the IM haircut
+    world.fund(2, 20_000)
+    world.p.trade(1, 2, 0, 200 * WAD, 100 * WAD)
+    while world.p.poke(1) < State.LIQUIDATABLE:
+        world.report(p0=world.prices[0] * 98 // 100)
+    for _ in range(20):
+        world.report()
+    before, debt = world.equity(1), world.p.liquidator.debt(1)
+    sale = world.p.liquidator.collateral_terms(1, TOKEN)
+    amount, payment = world.p.take_collateral(1, TOKEN, 10**30, BANK, 10**30)
+    assert 0 < sale.discount <= sale.haircut
+    assert world.equity(1) >= before
+    assert 0 < amount <= 2 * WAD
+    assert 0 < payment <= debt + sale.price // WAD + 1
+
+
+def test_stale_keeper__new_risk_only__feels_the_storm() -> None:
+    world = opened({1: 10, 2: -10})
+    before = world.p.margin(Basis.MAINTENANCE, 1), world.p.margin(Basis.LIVE, 1)
+    initial = world.p.margin(Basis.INITIAL, 1)
+    for _ in range(901):
+        world.report()
+    assert (world.p.margin(Basis.MAINTENANCE, 1), world.p.margin(Basis.LIVE, 1)) == before
+    assert world.p.margin(Basis.INITIAL, 1).requirement > 2 * initial.requirement
+
+
+def test_funding__long_and_short__pay_each_other_to_the_wei() -> None:
+    world = opened({1: 10, 2: -10})
+    for _ in range(50):
+        world.report(premium=3_000)
+    market = world.p.ledger.market(0)
+    assert market.long.credit == market.short.credit == 0  # no funding write in the ledger
+    held = [world.p.ledger.held(account, 0) for account in (1, 2)]
+    g = world.p.engine.quote(0).g
+    assert g < 100 * WAD
+    values = [h.size * g // WAD + h.base for h in held]
+    assert -2 <= sum(values) <= 0
+
+
+def test_interest__on_a_loss_against_collateral__goes_to_the_protocol() -> None:
+    world = World()
+    world.p.deposit(1, TOKEN, 10 * WAD)
+    world.fund(2, 20_000)
+    world.p.trade(1, 2, 0, 20 * WAD, 100 * WAD)
+    for price in (97, 94, 91):
+        world.report(p0=price * WAD)
+    world.calm()
+    world.p.trade(2, 1, 0, 20 * WAD, 91 * WAD)
+    debt = -world.p.ledger.account(1).cash
+    assert debt > 180 * WAD
+    world.p.advance(365 * 86_400)
+    grown = -world.p.ledger.account(1).cash
+    assert abs(grown - debt - debt * 3 * 31_536 // 10**6) <= debt // 10**6
+    world.fund(1, 1)
+    assert world.p.ledger.state.interest_collected >= grown - debt
+    assert world.p.invariants().failures() == []
+
+
+def test_open_interest_scaling__split_over_accounts__saves_at_most_formulas_5() -> None:
+    """½·(1 - r_0)·ΔOI²/(H - L), and a wei an account."""
+    config = Config(soft_cap=1_000_000, hard_cap=5_000_000)
+    rate, span = 100_000, 4_000_000 * WAD
+    for seed in range(200):
+        rng = random.Random(seed)
+        start = rng.randint(0, 5_000_000) * WAD
+        pieces = [rng.randint(1, 10**6) * WAD for _ in range(rng.randint(2, 20))]
+        total = sum(pieces)
+        whole = with_surcharge(total, rate, start + total, config)
+        split, interest = 0, start
+        for piece in pieces:
+            interest += piece
+            split += with_surcharge(piece, rate, interest, config)
+        bound = Fraction((PPM - rate) * total**2, 2 * PPM * span)
+        assert whole - split <= bound + len(pieces)
+
+
+def with_surcharge(notional: int, rate: int, interest: int, config: Config) -> int:
+    required = notional * rate // PPM
+    return required + margin.surcharge(notional - required, interest, config)
+
+
+def test_open_interest__above_the_hard_cap__may_not_grow() -> None:
+    world = World()
+    world.p.set_config(0, Config(max_move=90_000, soft_cap=1_000, hard_cap=2_000))
+    world.fund(1, 50_000)
+    world.p.trade(1, BANK, 0, 20 * WAD, 100 * WAD)
+    assert refused(lambda: world.p.trade(1, BANK, 0, WAD, 100 * WAD)) == "open interest"
+    world.p.trade(1, BANK, 0, -WAD, 100 * WAD)
+
+
+def test_tier_ramp__new_table__moves_maintenance_on_a_straight_line() -> None:
+    world = opened({1: 10, 2: -10})
+    before = world.p.margin(Basis.MAINTENANCE, 1).requirement
+    dear = [
+        type(row)(row.bound, row.im_calm * 2, min(PPM, row.im_storm * 2), row.mm_calm * 2, 400_000)
+        for row in ROWS
+    ]
+    world.p.set_schedule(0, dear)
+    seen = [world.p.margin(Basis.MAINTENANCE, 1).requirement]
+    assert seen == [before]
+    assert refused(lambda: world.p.set_schedule(0, ROWS)) == "ramping"
+    for _ in range(360):
+        world.report()
+        seen.append(world.p.margin(Basis.MAINTENANCE, 1).requirement)
+    assert seen[-1] == 2 * before
+    assert all(0 <= b - a <= before // 360 + 1 for a, b in pairwise(seen))
+
+
+def test_markets__sixteen__is_the_most_an_account_holds() -> None:
+    p = Protocol(1_700_000_000)
+    for market in range(17):
+        p.list_asset(market, Config(max_move=90_000), ROWS)
+    for account in (1, 2):
+        p.open_account(account, CROSS)
+        p.deposit(account, SETTLEMENT_TOKEN, 10**6 * MICRO)
+    p.advance(10)
+    quotes = [liquidation.WAD << 32 | 2**31] * 17
+    p.report(p.chain.timestamp, range(17), [quotes])
+    for market in range(16):
+        p.trade(1, 2, market, WAD, WAD)
+    assert refused(lambda: p.trade(1, 2, 16, WAD, WAD)) == "too many markets"
