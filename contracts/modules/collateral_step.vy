@@ -79,23 +79,11 @@ def _sale_of(_case: liquidation.Case, _token: uint256) -> Sale:
         price=auctions._discounted_up(price, discount),
         discount=discount,
         haircut=haircut,
-        debt=self._debt_of(_case.book),
+        debt=liquidation._debt_of(_case.book),
     )
     assert sale.debt > 0, "no debt"
     sale.most = self._most_of(sale, self._held(_case.book, _token))
     return sale
-
-
-@view
-@internal
-def _debt_of(_book: IClearinghouse.Book) -> uint256:
-    """
-    @dev Without its holdings an account's maintenance equity is cash + sum of V.
-    """
-    bare: IRiskEngine.Margin = staticcall liquidation.ENGINE.assess(
-        liquidation.MAINTENANCE, _book.cash, _book.floor, _book.legs, []
-    )
-    return fixed_point._positive(-bare.equity)
 
 
 @pure

@@ -14,11 +14,13 @@ from contracts.interfaces import ILiquidator
 from contracts.interfaces import IRiskEngine
 from contracts.modules import account_state
 from contracts.modules import auctions
+from contracts.modules import fixed_point
 from contracts.modules import liquidation_words as words
 
 uses: auctions
 
-MAINTENANCE: constant(uint256) = 2  # basis of the risk engine
+INITIAL: constant(uint256) = 0  # bases of the risk engine
+MAINTENANCE: constant(uint256) = 2
 UNKNOWN: constant(uint256) = 1  # state bit of the risk engine
 
 LEDGER: immutable(IClearinghouse)
@@ -59,8 +61,8 @@ def _open_case(_account: uint256) -> Case:
 def _case_at(_account: uint256, _now: uint256) -> Case:
     parameters: ILiquidator.Parameters = auctions._parameters()
     stored: words.Clock = auctions._clock_of(_account)
-    book: IClearinghouse.Book = staticcall LEDGER.book(_account)
-    margin: IRiskEngine.Margin = self._assess(book)
+    book: IClearinghouse.Book = self._book_of(_account)
+    margin: IRiskEngine.Margin = self._assess(MAINTENANCE, book)
     return Case(
         account=_account,
         now=_now,
@@ -74,16 +76,39 @@ def _case_at(_account: uint256, _now: uint256) -> Case:
 
 @view
 @internal
-def _assess(_book: IClearinghouse.Book) -> IRiskEngine.Margin:
+def _book_of(_account: uint256) -> IClearinghouse.Book:
+    return staticcall LEDGER.book(_account)
+
+
+@view
+@internal
+def _reference_of(_market: uint256) -> IRiskEngine.Reference:
+    return staticcall ENGINE.reference_of(_market)
+
+
+@view
+@internal
+def _assess(_basis: uint256, _book: IClearinghouse.Book) -> IRiskEngine.Margin:
     return staticcall ENGINE.assess(
-        MAINTENANCE, _book.cash, _book.floor, _book.legs, _book.holdings
+        _basis, _book.cash, _book.floor, _book.legs, _book.holdings
     )
 
 
 @view
 @internal
+def _debt_of(_book: IClearinghouse.Book) -> uint256:
+    """
+    @dev max(0, -(cash + sum of V)): what an account without its holdings is short of. [USD wad]
+    """
+    bare: IClearinghouse.Book = _book
+    bare.holdings = []
+    return fixed_point._positive(-self._assess(MAINTENANCE, bare).equity)
+
+
+@view
+@internal
 def _margin_of(_account: uint256) -> IRiskEngine.Margin:
-    return self._assess(staticcall LEDGER.book(_account))
+    return self._assess(MAINTENANCE, self._book_of(_account))
 
 
 @internal
@@ -114,9 +139,7 @@ def _state_of(_case: Case) -> uint256:
         return account_state._state_of(
             0, 0, _case.margin.equity, _case.margin.requirement, self._is_over(_case)
         )
-    initial: IRiskEngine.Margin = staticcall ENGINE.assess(
-        0, _case.book.cash, _case.book.floor, _case.book.legs, _case.book.holdings
-    )
+    initial: IRiskEngine.Margin = self._assess(INITIAL, _case.book)
     return account_state._state_of(
         initial.equity,
         initial.requirement,

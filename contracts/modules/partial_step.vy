@@ -80,7 +80,7 @@ def _offer_of(_case: liquidation.Case, _market: uint256) -> Offer:
     self._check_before_backstop(_case)
     offer: Offer = empty(Offer)
     offer.size = self._leg_size(_case.book, _market)
-    reference: IRiskEngine.Reference = staticcall liquidation.ENGINE.reference_of(_market)
+    reference: IRiskEngine.Reference = liquidation._reference_of(_market)
     liquidation._check_known(reference.state)
     share: uint256 = auctions._share_down(_case.clock.elapsed, _case.parameters)
     discount: uint256 = auctions._rate_down(share, reference.calm_mmr)

@@ -116,7 +116,7 @@ def _charge(_leg: IClearinghouse.ClosedLeg, _due: uint256) -> uint256:
     """
     @dev c_m: at most what is due, the leg's own loss, and what the opposite side is still sure to own.
     """
-    reference: IRiskEngine.Reference = staticcall liquidation.ENGINE.reference_of(_leg.market)
+    reference: IRiskEngine.Reference = liquidation._reference_of(_leg.market)
     key: uint256 = 2 * _leg.market + convert(_leg.size > 0, uint256)
     before: words.Charged = words._unpack_charged(self.charged[key])
     if before.reference != reference.reference or before.round != reference.round:
@@ -185,7 +185,7 @@ def _frozen_markets(_case: liquidation.Case) -> uint256:
     frozen: uint256 = 0
     live: uint256 = 0
     for leg: IRiskEngine.Leg in _case.book.legs:
-        reference: IRiskEngine.Reference = staticcall liquidation.ENGINE.reference_of(leg.market)
+        reference: IRiskEngine.Reference = liquidation._reference_of(leg.market)
         frozen |= (reference.state & UNKNOWN) << leg.market
         live += 1 - (reference.state & UNKNOWN)
     assert live > 0 or frozen == 0, "price unknown"
@@ -211,13 +211,4 @@ def _check_collateral(_book: IClearinghouse.Book):
     @dev Collateral meets a debt before anyone else does. Where there is none (cash + sum of V >= 0, the haircuts
         alone made the account short), step 0 has nothing to sell for and closing leaves no hole: it goes on.
     """
-    assert len(_book.holdings) == 0 or self._has_no_debt(_book), "collateral first"
-
-
-@view
-@internal
-def _has_no_debt(_book: IClearinghouse.Book) -> bool:
-    bare: IRiskEngine.Margin = staticcall liquidation.ENGINE.assess(
-        liquidation.MAINTENANCE, _book.cash, _book.floor, _book.legs, []
-    )
-    return bare.equity >= 0
+    assert len(_book.holdings) == 0 or liquidation._debt_of(_book) == 0, "collateral first"

@@ -1,0 +1,108 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Invariants 1 to 3 as numbers
+@license AGPL-3.0-only
+@notice At the stored marks. Claims are rounded up, so the dust shown is the least it can be.
+"""
+from ethereum.ercs import IERC20
+from ethereum.ercs import IERC20Detailed
+
+from contracts.interfaces import IClearinghouse
+from contracts.interfaces import ILens
+from contracts.interfaces import IRiskEngine
+from contracts.modules import fixed_point
+from contracts.modules import ledger_reader
+from contracts.modules import lens_links
+from contracts.modules import side_index
+
+uses: lens_links
+
+MARKETS: constant(uint256) = 32
+SIGNED_RAY: constant(int256) = 10**27
+
+
+@view
+@internal
+def _solvency() -> ILens.Solvency:
+    totals: IClearinghouse.Custody = staticcall lens_links.LEDGER.custody_totals()
+    report: ILens.Solvency = ILens.Solvency(
+        tokens=totals.tokens,
+        surplus=self._held() - convert(totals.tokens, int256),
+        deficit=totals.deficit,
+        tickets=totals.tickets,
+        interest=totals.interest,
+        fees=0,
+        dust=0,
+        markets=[],
+    )
+    for market: uint256 in range(MARKETS):
+        if self._is_used(market):
+            row: ILens.MarketSolvency = self._market(market)
+            report.fees += row.fees
+            report.dust += row.dust
+            report.markets.append(row)
+    return report
+
+
+@view
+@internal
+def _market(_market: uint256) -> ILens.MarketSolvency:
+    ledger: address = lens_links.LEDGER.address
+    state: IClearinghouse.Market = ledger_reader._market(ledger, _market)
+    quote: IRiskEngine.Quote = lens_links._quote(_market)
+    g: int256 = convert(quote.mark, int256) - quote.funding
+    longs: int256 = self._claims_up(state.long, g, True)
+    shorts: int256 = self._claims_up(state.short, g, False)
+    long_size: uint256 = self._size(state.long, True)
+    short_size: uint256 = self._size(state.short, False)
+    return ILens.MarketSolvency(
+        market=_market,
+        claims_long=longs,
+        claims_short=shorts,
+        net=state.net,
+        fees=state.fees,
+        dust=-(longs + shorts + state.net),
+        long_size=long_size,
+        short_size=short_size,
+        gap=convert(short_size, int256) - convert(long_size, int256),
+    )
+
+
+@pure
+@internal
+def _claims_up(_side: IClearinghouse.Side, _g: int256, _is_long: bool) -> int256:
+    """
+    @dev Q·X: what the side's positions are worth besides their z.
+    """
+    x: int256 = side_index._settled_credit(_is_long, _g, _side.scale, _side.credit)
+    return fixed_point._mul_div_ceil(convert(_side.total, int256), x, SIGNED_RAY)
+
+
+@pure
+@internal
+def _size(_side: IClearinghouse.Side, _is_long: bool) -> uint256:
+    signed: int256 = convert(_side.total, int256)
+    if not _is_long:
+        signed = -signed
+    return convert(abs(side_index._size_of(signed, _side.scale)), uint256)
+
+
+@view
+@internal
+def _is_used(_market: uint256) -> bool:
+    traded: bool = staticcall lens_links.LEDGER.tally_word(_market) != 0
+    open: bool = staticcall lens_links.LEDGER.side_word(_market) != 0
+    return traded or open
+
+
+@view
+@internal
+def _held() -> int256:
+    """
+    @dev Settlement tokens in the ledger's possession [USD wad].
+    """
+    token: address = staticcall lens_links.LEDGER.settlement()
+    units: uint256 = staticcall IERC20(token).balanceOf(lens_links.LEDGER.address)
+    decimals: uint8 = staticcall IERC20Detailed(token).decimals()
+    return convert(units * 10 ** convert(18 - decimals, uint256), int256)
