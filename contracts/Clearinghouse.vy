@@ -126,7 +126,7 @@ def settle_market(_market: uint256):
 @view
 @external
 def book(_account: uint256) -> IClearinghouse.Book:
-    return health._book(_account, accounts._peek(_account))
+    return health._book(_account, accounts._peek(_account), empty(health.Instead))
 
 
 @view

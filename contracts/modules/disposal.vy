@@ -170,7 +170,9 @@ def _check_live(_account: uint256, _state: ledger_words.AccountState):
     """
     @dev Take-overs: IM at live severity, without open-interest scaling.
     """
-    health._check_initial(health._assess(health.LIVE, health._book(_account, _state)))
+    health._check_initial(
+        health._assess(health.LIVE, _account, _state, empty(health.Instead))
+    )
 
 
 @view

@@ -27,9 +27,18 @@ NO_NEW_RISK: constant(uint256) = 32
 FLOOR_UNIT: constant(uint256) = 100
 
 
+# A leg to count instead of the one stored: the book as it was before a trade.
+struct Instead:
+    market: uint256  # market + 1; 0 for none
+    size: int256
+    base: int256
+
+
 @view
 @internal
-def _book(_account: uint256, _state: ledger_words.AccountState) -> IClearinghouse.Book:
+def _book(
+    _account: uint256, _state: ledger_words.AccountState, _instead: Instead
+) -> IClearinghouse.Book:
     book: IClearinghouse.Book = empty(IClearinghouse.Book)
     book.cash = _state.cash
     book.floor = _state.floor * FLOOR_UNIT
@@ -41,18 +50,18 @@ def _book(_account: uint256, _state: ledger_words.AccountState) -> IClearinghous
         market: uint256 = (list & 63) - 1
         list = list >> 6
         sides: ledger_words.Sides = positions._sides(market)
-        held: positions.Held = positions._held(_account, market, sides)
-        if held.is_ended:
-            book.cash += held.base
+        leg: IRiskEngine.Leg = IRiskEngine.Leg(
+            market=market,
+            size=_instead.size,
+            base=_instead.base,
+            open_interest=positions._open_interest(market, sides),
+        )
+        if market + 1 != _instead.market:
+            leg.size, leg.base = positions._size_and_base(_account, market, sides)
+        if leg.size == 0:
+            book.cash += leg.base
         else:
-            book.legs.append(
-                IRiskEngine.Leg(
-                    market=market,
-                    size=held.size,
-                    base=held.base,
-                    open_interest=positions._open_interest(market, sides),
-                )
-            )
+            book.legs.append(leg)
     if _state.tokens != 0:
         book.holdings = staticcall ICustody(registry.CUSTODY).holdings(_account, _state.tokens)
     return book
@@ -66,9 +75,12 @@ def _quote(_market: uint256) -> IRiskEngine.Quote:
 
 @view
 @internal
-def _assess(_basis: uint256, _book: IClearinghouse.Book) -> IRiskEngine.Margin:
+def _assess(
+    _basis: uint256, _account: uint256, _state: ledger_words.AccountState, _instead: Instead
+) -> IRiskEngine.Margin:
+    book: IClearinghouse.Book = self._book(_account, _state, _instead)
     return staticcall IRiskEngine(registry.ENGINE).assess(
-        _basis, _book.cash, _book.floor, _book.legs, _book.holdings
+        _basis, book.cash, book.floor, book.legs, book.holdings
     )
 
 
@@ -79,7 +91,7 @@ def _check_outflow(_account: uint256, _state: ledger_words.AccountState):
     @dev After value left the account: E_im >= IM, nothing it holds settles, cash is not negative.
     """
     reasons._require(_state.cash >= 0, reasons.CASH)
-    margin: IRiskEngine.Margin = self._assess(INITIAL, self._book(_account, _state))
+    margin: IRiskEngine.Margin = self._assess(INITIAL, _account, _state, empty(Instead))
     self._check_running(margin.state)
     reasons._require(margin.state & SETTLING == 0, reasons.SETTLING)
     self._check_initial(margin)
@@ -97,18 +109,16 @@ def _check_initial(_margin: IRiskEngine.Margin):
     reasons._require(_margin.equity >= convert(_margin.requirement, int256), reasons.INITIAL_MARGIN)
 
 
-@view
+@pure
 @internal
-def _check_improves(_before: IClearinghouse.Book, _after: IClearinghouse.Book):
+def _check_improves(_before: IRiskEngine.Margin, _after: IRiskEngine.Margin):
     """
     @dev E' >= 0 and E'·MM >= E·MM' (FORMULAS 5; |E|, MM < 2^127).
     """
-    before: IRiskEngine.Margin = self._assess(MAINTENANCE, _before)
-    after: IRiskEngine.Margin = self._assess(MAINTENANCE, _after)
     reasons._require(
-        after.equity >= 0
-        and after.equity * convert(before.requirement, int256)
-        >= before.equity * convert(after.requirement, int256),
+        _after.equity >= 0
+        and _after.equity * convert(_before.requirement, int256)
+        >= _before.equity * convert(_after.requirement, int256),
         reasons.MARGIN,
     )
 

@@ -38,7 +38,6 @@ struct SideState:
 struct Held:
     scaled: int256
     z: int256
-    epoch: uint256
     size: int256
     base: int256
     is_ended: bool  # of an ended epoch: base is its whole value
@@ -94,8 +93,14 @@ def _side(_market: uint256, _sides: ledger_words.Sides, _is_long: bool) -> SideS
 
 @view
 @internal
-def _scaled_of(_account: uint256, _market: uint256) -> int256:
-    return ledger_words._int(self.position_words[_account][_market])
+def _size_and_base(
+    _account: uint256, _market: uint256, _sides: ledger_words.Sides
+) -> (int256, int256):
+    """
+    @dev Effective size, 0 for a position of an ended epoch, and what it is worth besides size·g.
+    """
+    held: Held = self._held(_account, _market, _sides)
+    return held.size, held.base
 
 
 @view
@@ -105,25 +110,39 @@ def _held(_account: uint256, _market: uint256, _sides: ledger_words.Sides) -> He
         self.position_words[_account][_market]
     )
     held: Held = Held(
-        scaled=position.scaled,
-        z=position.z,
-        epoch=position.epoch,
-        size=position.scaled,
-        base=-position.z,
-        is_ended=False,
+        scaled=position.scaled, z=position.z, size=position.scaled, base=-position.z, is_ended=False
     )
-    if position.scaled == 0:
-        return held
-    side: SideState = self._side(_market, _sides, position.scaled > 0)
-    if position.epoch != side.epoch:
-        held.size = 0
+    epoch: uint256 = _sides.long_epoch
+    is_cut: bool = _sides.long_cut
+    if position.scaled <= 0:
+        if position.scaled == 0:
+            return held
+        epoch = _sides.short_epoch
+        is_cut = _sides.short_cut
+    if is_cut or position.epoch != epoch:
+        return self._held_apart(_market, _sides, position)
+    return held
+
+
+@view
+@internal
+def _held_apart(
+    _market: uint256, _sides: ledger_words.Sides, _position: ledger_words.PositionState
+) -> Held:
+    """
+    @dev A position of a cut side or of an ended epoch.
+    """
+    side: SideState = self._side(_market, _sides, _position.scaled > 0)
+    held: Held = Held(
+        scaled=_position.scaled, z=_position.z, size=0, base=0, is_ended=_position.epoch != side.epoch
+    )
+    if held.is_ended:
         held.base = side_index._ended_value(
-            position.scaled, position.z, self.finals[side.index][position.epoch]
+            held.scaled, held.z, self.finals[side.index][_position.epoch]
         )
-        held.is_ended = True
-    elif side.is_cut:
-        held.size = side_index._size_of(position.scaled, side.scale)
-        held.base = side_index._base_of(position.scaled, position.z, side.credit)
+    else:
+        held.size = side_index._size_of(held.scaled, side.scale)
+        held.base = side_index._base_of(held.scaled, held.z, side.credit)
     return held
 
 
@@ -216,7 +235,6 @@ def _start(_account: uint256, _market: uint256, _sides: ledger_words.Sides) -> C
         change.realised = held.base
         change.scaled = 0
         change.z = 0
-        change.base_before = 0
     return change
 
 

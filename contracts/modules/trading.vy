@@ -56,24 +56,18 @@ def trade(
     interest_before: uint256 = positions._open_interest(_market, sides)
     maker: ledger_words.AccountState = self._load(_maker, gateway)
     taker: ledger_words.AccountState = self._load(_taker, gateway)
-    maker_book: IClearinghouse.Book = self._book_against(_maker, maker, _market, _size)
-    taker_book: IClearinghouse.Book = self._book_against(_taker, taker, _market, -_size)
     made: positions.Change = positions._change(_maker, _market, sides, _size, g)
     taken: positions.Change = positions._change(_taker, _market, made.sides, -_size, g)
     positions._store_sides(_market, taken.sides)
     positions._book(_market, made.net + taken.net, maker_fee + taker_fee)
-    maker = self._apply(_maker, maker, _market, made, maker_fee)
-    taker = self._apply(_taker, taker, _market, taken, taker_fee)
+    made_state: ledger_words.AccountState = self._apply(_maker, maker, _market, made, maker_fee)
+    taken_state: ledger_words.AccountState = self._apply(_taker, taker, _market, taken, taker_fee)
 
     reduce: uint256 = _reduce
     if quote.state & ~PAUSED != 0:
         reduce = MAKER_REDUCES | TAKER_REDUCES
-    self._check_gate(
-        maker_book, health._book(_maker, maker), made, _market, quote.min_size, reduce & MAKER_REDUCES != 0
-    )
-    self._check_gate(
-        taker_book, health._book(_taker, taker), taken, _market, quote.min_size, reduce & TAKER_REDUCES != 0
-    )
+    self._check_gate(_maker, _market, made, maker, made_state, quote.min_size, reduce & MAKER_REDUCES != 0)
+    self._check_gate(_taker, _market, taken, taker, taken_state, quote.min_size, reduce & TAKER_REDUCES != 0)
     self._check_open_interest(
         interest_before, positions._open_interest(_market, taken.sides), quote
     )
@@ -123,41 +117,35 @@ def _apply(
 
 @view
 @internal
-def _book_against(
-    _account: uint256, _state: ledger_words.AccountState, _market: uint256, _delta: int256
-) -> IClearinghouse.Book:
-    """
-    @dev The book before, where the trade goes against a position; empty elsewhere.
-    """
-    scaled: int256 = positions._scaled_of(_account, _market)
-    if scaled == 0 or (scaled > 0) == (_delta > 0):
-        return empty(IClearinghouse.Book)
-    return health._book(_account, _state)
-
-
-@view
-@internal
 def _check_gate(
-    _before: IClearinghouse.Book,
-    _after: IClearinghouse.Book,
-    _change: positions.Change,
+    _account: uint256,
     _market: uint256,
+    _change: positions.Change,
+    _before: ledger_words.AccountState,
+    _after: ledger_words.AccountState,
     _min_size: uint256,
     _must_reduce: bool,
 ):
     """
     @dev E_im >= IM, or reduced without flipping with E' >= 0 and E'·MM >= E·MM'.
     """
-    after: uint256 = positions._magnitude(_change.after)
-    reasons._require(after == 0 or after >= _min_size, reasons.BELOW_MINIMUM)
-    margin: IRiskEngine.Margin = health._assess(health.INITIAL, _after)
+    size: uint256 = positions._magnitude(_change.after)
+    reasons._require(size == 0 or size >= _min_size, reasons.BELOW_MINIMUM)
+    nothing: health.Instead = empty(health.Instead)
+    margin: IRiskEngine.Margin = health._assess(health.INITIAL, _account, _after, nothing)
     if not health._reduces(_change.before, _change.after):
         reasons._require(not _must_reduce, reasons.REDUCE_ONLY)
         reasons._require(margin.state & SETTLING == 0, reasons.SETTLING)
         reasons._require((margin.state >> (32 + _market)) & 1 == 0, reasons.ABOVE_LAST_BOUND)
         health._check_initial(margin)
     elif margin.equity < convert(margin.requirement, int256):
-        health._check_improves(_before, _after)
+        leg: health.Instead = health.Instead(
+            market=_market + 1, size=_change.before, base=_change.base_before
+        )
+        health._check_improves(
+            health._assess(health.MAINTENANCE, _account, _before, leg),
+            health._assess(health.MAINTENANCE, _account, _after, nothing),
+        )
 
 
 @pure
