@@ -8,7 +8,6 @@ import pytest
 from .stage import Stage
 
 
-
 @pytest.fixture(scope="session")
 def built() -> Stage:
     return Stage()

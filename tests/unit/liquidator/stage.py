@@ -1,7 +1,7 @@
 """A stage for the liquidator: the real ledger, and a risk engine whose answers a test sets by hand.
 
-Market m trades at `mark`, IM 10 %, MM 5 %, calm MMR_0 1 % unless told otherwise, so that an account of one
-leg is easy to put at any E/MM. Fees are zero: what moves is what the liquidator moves.
+A market trades at `MARK`, with IM 10 %, MM 5 % and calm MMR_0 1 % unless told otherwise, so that an
+account of one leg is easy to put at any E/MM. Fees are zero: what moves is what the liquidator moves.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ class Stage:
         self.ledger = boa.load("contracts/Clearinghouse.vy", self.engine, self.usdc, self.custody)
         self.custody.set_ledger(self.ledger)
         self.gateway = boa.load("contracts/mocks/stubs/StubGateway.vy", self.ledger)
-        self.liquidator = boa.load(
-            "contracts/Liquidator.vy", self.ledger, self.engine, PARAMETERS
-        )
+        self.liquidator = boa.load("contracts/Liquidator.vy", self.ledger, self.engine, PARAMETERS)
         self.ledger.set_gateway_at(0, self.gateway)
         self.ledger.set_liquidator(self.liquidator)
         self.custody.list_token(self.weth, 10**24, 10**24, 86_400)

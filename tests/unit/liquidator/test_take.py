@@ -133,13 +133,13 @@ def test_take__least_size__not_below_the_minimum(stage: Stage) -> None:
     stage.take(account, 2 * WAD)
 
 
-def test_take__q_star_below_the_minimum__q_star(stage: Stage) -> None:
-    stage.set_market(0, min_size=2 * WAD)
+def test_take__q_star_below_the_minimum__exactly_q_star(stage: Stage) -> None:
+    stage.set_market(0, min_size=3 * WAD)
     account = short_of_margin(stage)
     stage.shift_to(account, stage.margin(account)[1] - 1)
     terms = stage.liquidator.terms(account, 0)
-    # With E barely below MM, q* needs a quarter of MM: more than the minimum here, less in a big one.
-    assert terms.least == min(terms.most, 2 * WAD)
+    assert terms.least == terms.most < 3 * WAD
+    assert stage.take(account, 10 * WAD) == terms.most
 
 
 def test_take__dust_would_remain__whole_leg_goes(stage: Stage) -> None:
@@ -173,9 +173,7 @@ def test_take__not_the_takers_owner__reverts(stage: Stage) -> None:
 def test_take__into_the_same_account__reverts(stage: Stage) -> None:
     account = short_of_margin(stage)
     with boa.reverts("same account"):
-        stage.liquidator.take(
-            account, 0, WAD, account, MAX_PRICE, sender=stage.owners["trader"]
-        )
+        stage.liquidator.take(account, 0, WAD, account, MAX_PRICE, sender=stage.owners["trader"])
 
 
 def test_take__no_leg_in_the_market__reverts(stage: Stage) -> None:
@@ -188,9 +186,7 @@ def test_take__taker_without_margin__reverts(stage: Stage) -> None:
     account = short_of_margin(stage)
     poor = stage.account("liquidator", cash=1)
     with boa.reverts("initial margin"):
-        stage.liquidator.take(
-            account, 0, WAD, poor, MAX_PRICE, sender=stage.owners["liquidator"]
-        )
+        stage.liquidator.take(account, 0, WAD, poor, MAX_PRICE, sender=stage.owners["liquidator"])
 
 
 def test_take__own_other_subaccount__costs_the_fee(stage: Stage) -> None:
@@ -199,9 +195,7 @@ def test_take__own_other_subaccount__costs_the_fee(stage: Stage) -> None:
     other = stage.account("trader", cash=100_000)
     before = stage.margin(account)[0] + stage.margin(other)[0]
     fees, maker = stage.fees(0), stage.margin(stage.maker)
-    stage.liquidator.take(
-        account, 0, 2**200, other, MAX_PRICE, sender=stage.owners["trader"]
-    )
+    stage.liquidator.take(account, 0, 2**200, other, MAX_PRICE, sender=stage.owners["trader"])
     after = stage.margin(account)[0] + stage.margin(other)[0]
     fee = stage.fees(0) - fees
     assert fee > 0
