@@ -1,0 +1,236 @@
+"""Gas of every operation a user, keeper or liquidator pays for: `ape run bench` (or `make bench`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from ape.cli import ConnectedProviderCommand, ape_cli_context
+from ape.logging import logger
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from scripts.support.bench_world import UNIT, WAD, BenchWorld
+
+GOALS = {
+    "deposit": 55_000,
+    "withdraw/1": 95_000,
+    "withdraw/16": 300_000,
+    "fill/existing": 150_000,
+    "fill/existing-partial": 150_000,
+    "fill/new": 200_000,
+    "fill/per-market": 14_000,
+    "fill/per-market-worst": 32_000,
+    "liquidation/1": 150_000,
+    "liquidation/16": 400_000,
+    "deleveraging/10": 120_000,
+    "deleveraging/200": 120_000,
+    "deleveraging/per-market": 16_000,
+    "price-reports/8": 160_000,
+    "severity/8": 120_000,
+}
+WHALE = 2_000_000_000  # [USD]
+
+
+class Bench:
+    """Measures one operation after the other on one chain."""
+
+    def __init__(self) -> None:
+        self.gas: dict[str, int] = {}
+        self.w = BenchWorld()
+        self.longs = self.w.open(WHALE)
+        self.shorts = self.w.open(WHALE)
+
+    def keepers(self) -> None:
+        """Severity and depth on the move in every market, reports of eight markets."""
+        w = self.w
+        for m in range(w.markets):  # open interest above the soft cap: scaling is awake
+            w.fill(self.longs, self.shorts, m, 1_000 * WAD)
+        for severity in (110_000, 120_000):
+            self.wait(3_600)
+            receipts = [w.push(severity, 900_000, range(i, i + 8)) for i in (0, 8)]
+        self.gas["severity/8"] = receipts[1].gas_used
+        w.report()
+        self.gas["price-reports/8"] = w.report()[1].gas_used
+
+    def users(self) -> None:
+        w = self.w
+        maker, taker = w.open(1_000_000), w.open(1_000_000)
+        self.gas["deposit"] = w.d.clearinghouse.deposit(
+            maker, 1_000 * UNIT, sender=w.sender(maker)
+        ).gas_used
+        self.gas["fill/new"] = w.fill(maker, taker, 0, WAD).gas_used
+        self.gas["fill/existing"] = w.fill(maker, taker, 0, WAD).gas_used
+        self.gas["fill/reduce"] = w.fill(maker, taker, 0, -WAD).gas_used
+        order, signature = w.order(maker, 0, 3 * WAD)
+        for _ in range(2):
+            receipt = w.d.gateway.fill(order, signature, WAD, taker, sender=w.sender(taker))
+        self.gas["fill/existing-partial"] = receipt.gas_used
+        self.withdraw("withdraw/1", maker)
+        for m in range(1, w.markets):
+            w.fill(maker, self.shorts, m, WAD)
+        w.report()
+        self.withdraw("withdraw/16", maker)
+        self.gas["fill/16-held"] = w.fill(maker, taker, 0, WAD).gas_used
+        base = self.gas["fill/existing"]
+        self.gas["fill/per-market"] = (self.gas["fill/16-held"] - base) // (w.markets - 1)
+        self.gas["fill/match"] = self.match(maker, taker)
+
+    def match(self, maker: int, taker: int) -> int:
+        w = self.w
+        first, first_signature = w.order(maker, 0, -WAD)
+        second, second_signature = w.order(taker, 0, WAD)
+        return w.d.gateway.match(
+            first, second, first_signature, second_signature, WAD, sender=w.keeper
+        ).gas_used
+
+    def worst(self) -> None:
+        """Positions in the eighth bracket."""
+        w = self.w
+        big, small = w.open(100_000_000), w.open(1_000_000)
+        w.fill(big, self.shorts, 0, 2_000 * WAD)
+        w.fill(big, small, 0, WAD)
+        one = w.fill(big, small, 0, WAD).gas_used
+        for m in range(1, w.markets):
+            w.fill(big, self.shorts, m, 2_000 * WAD)
+        w.report()
+        many = w.fill(big, small, 0, WAD).gas_used
+        self.gas["fill/per-market-worst"] = (many - one) // (w.markets - 1)
+
+    def liquidations(self) -> None:
+        w = self.w
+        taker = w.open(1_000_000)
+        w.fill(taker, self.shorts, 0, WAD)
+        for count in (1, 16):
+            account = w.open(100_000)
+            for m in range(count):
+                w.fill(account, self.shorts, m, 4 * WAD)
+            self.leave(account, 1_250_000)
+            self.fall_to(account, lambda equity, mm: equity < mm)
+            equity, mm = w.healthy(account)
+            if not 3 * equity >= 2 * mm:
+                raise click.ClickException("The liquidation benchmark fell through its band.")
+            w.d.liquidator.poke(account, sender=w.keeper)
+            terms = w.d.liquidator.terms(account, 0)
+            receipt = w.d.liquidator.take(
+                account, 0, terms.most, taker, 0, sender=w.sender(taker)
+            )
+            self.gas[f"liquidation/{count}"] = receipt.gas_used
+            self.recover()
+
+    def deleveragings(self) -> None:
+        """A bankrupt long of n markets against 10 and 200 shorts."""
+        for shorts in (10, 200):
+            self.gas[f"deleveraging/{shorts}"] = self.deleverage(shorts, market=shorts % 16)
+        many = self.resolve_bankrupt(range(4))
+        one = self.resolve_bankrupt(range(1))
+        self.gas["deleveraging/per-market"] = (many - one) // 3
+
+    def deleverage(self, count: int, market: int) -> int:
+        w = self.w
+        owners = [w.open(5_000) for _ in range(count)]
+        account = w.open(1_000_000)
+        for owner in owners:
+            w.fill(account, owner, market, WAD)
+        before = {o: w.d.lens.position(o, market) for o in owners}
+        gas = self.bankrupt(account)
+        side = w.d.lens.market(market).short
+        for owner in owners:
+            self.check_cut(before[owner], w.d.lens.position(owner, market), side)
+        return gas
+
+    @staticmethod
+    def check_cut(before: Any, after: Any, side: Any) -> None:
+        """Nobody was touched, yet each is cut by the index."""
+        ray = 10**27
+        size = before.scaled * side.scale // ray
+        base = abs(before.scaled) * side.credit // ray - before.z - 2 * 10**10
+        if (after.scaled, after.z, after.size, after.base) != (before.scaled, before.z, size, base):
+            raise click.ClickException("A deleveraged position differs from its side's index.")
+
+    def resolve_bankrupt(self, markets: range) -> int:
+        account = self.w.open(1_000_000)
+        for m in markets:
+            self.w.fill(account, self.shorts, m, 4 * WAD)
+        return self.bankrupt(account)
+
+    def bankrupt(self, account: int) -> int:
+        self.leave(account, 1_250_000)
+        self.fall_to(account, lambda equity, mm: equity < 0)
+        gas = self.w.d.liquidator.resolve(account, sender=self.w.keeper).gas_used
+        self.recover()
+        return int(gas)
+
+    # --- helpers ----------------------------------------------------------------------------------------
+
+    def wait(self, seconds: int) -> None:
+        import ape
+
+        ape.chain.mine(1, timestamp=ape.chain.pending_timestamp + seconds)
+        self.w.report()
+        self.w.report()
+        ape.chain.mine(1, timestamp=ape.chain.pending_timestamp + 660)  # grace after the gap
+        self.w.report()
+
+    def withdraw(self, key: str, account: int) -> None:
+        self.gas[key] = self.w.d.clearinghouse.withdraw(
+            account, 100 * UNIT, self.w.keys[account].address, sender=self.w.sender(account)
+        ).gas_used
+
+    def leave(self, account: int, multiple: int) -> None:
+        """Withdraw until little more than initial margin is left."""
+        w = self.w
+        spare = w.d.lens.account_summary(account).withdrawable * 999 // 1000
+        w.d.clearinghouse.withdraw(
+            account, spare // 10**12, w.keys[account].address, sender=w.sender(account)
+        )
+
+    def fall_to(self, account: int, reached: Callable[[int, int], bool]) -> None:
+        """Every mark falls by half a percent a report until the account is there."""
+        for _ in range(200):
+            if reached(*self.w.healthy(account)):
+                return
+            self.w.report({m: p * 995 // 1000 for m, p in self.w.prices.items()})
+        raise click.ClickException("The account did not fall.")
+
+    def recover(self) -> None:
+        """Back to where prices were, settling over."""
+        self.w.report()
+        self.wait(0)
+
+    def run(self) -> dict[str, int]:
+        steps = [self.keepers, self.users, self.worst, self.liquidations, self.deleveragings]
+        for step in track(steps, description="Measuring"):
+            step()
+        return self.gas
+
+
+def show(gas: dict[str, int]) -> Table:
+    table = Table("operation", "gas", "goal", "", title="Gas, whole transactions")
+    for key, used in sorted(gas.items()):
+        goal = GOALS.get(key)
+        verdict = "" if goal is None else ("ok" if used <= goal else f"+{used - goal:,}")
+        table.add_row(key, f"{used:,}", f"{goal:,}" if goal else "", verdict)
+    return table
+
+
+def markdown(gas: dict[str, int]) -> str:
+    rows = [f"| {k} | {v:,} | {GOALS.get(k, 0):,} |" for k, v in sorted(gas.items())]
+    return "\n".join(["| operation | gas | goal |", "|---|---|---|", *rows]) + "\n"
+
+
+@click.command(cls=ConnectedProviderCommand)
+@ape_cli_context()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/bench"))
+def cli(cli_ctx: Any, provider: Any, out: Path) -> None:
+    """Measure the gas of every operation on a local node and write build/bench/gas.json."""
+    logger.set_level("WARNING")
+    gas = Bench().run()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "gas.json").write_text(json.dumps(gas, indent=2, sort_keys=True) + "\n")
+    (out / "gas.md").write_text(markdown(gas))
+    Console().print(show(gas))
