@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import boa
-import pytest
 
 from tests.support.world import BTC, UNIT, WAD, World
 
