@@ -1,0 +1,1 @@
+"""Ape scripts: `ape run deploy`, `ape run govern`, ..."""
