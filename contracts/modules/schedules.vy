@@ -113,4 +113,4 @@ def _calm(_asset: uint256) -> uint256:
     """
     @dev Calm MM rate of bracket 0 of the new table [ppm].
     """
-    return self.words[8 * _asset + 4] >> 212
+    return self.words[8 * _asset + 4] >> 212 & M20

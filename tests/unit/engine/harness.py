@@ -145,6 +145,16 @@ class System:
     rules: PriceRules = field(default_factory=PriceRules)
     push_rules: PushRules = field(default_factory=PushRules)
 
+    home: int = START
+
+    def settle(self) -> System:
+        """Remember the present as the time `at_home` returns to: block time is common to all systems."""
+        self.home = self.time
+        return self
+
+    def at_home(self) -> None:
+        self.at(self.home)
+
     # --- time -------------------------------------------------------------------------------------------
 
     @property
