@@ -47,7 +47,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What the risk engine is asked about; cash counts interest and ended epochs."""
+    """What the risk engine is asked about; cash counts interest and legs without a size."""
 
     cash: int
     floor: int
@@ -378,7 +378,7 @@ class Clearinghouse:
         cash, legs = state.cash, []
         for market in state.markets:
             held = self.held(account, market)
-            if held.is_ended:
+            if held.size == 0:
                 cash += held.base
             else:
                 interest_ = positions.open_interest(self.market(market))
