@@ -56,7 +56,7 @@ exports: (
     cash.transfer,
 )
 # anyone
-exports: disposal.collect
+exports: (cash.release, disposal.collect)
 # gateways
 exports: (trading.trade, cash.deposit_from)
 # the liquidator
@@ -82,7 +82,8 @@ def __init__(_engine: address, _settlement: address, _custody: address):
     """
     @param _engine The risk engine, for good.
     @param _settlement The settlement token, at most 18 decimals.
-    @param _custody Holds collateral and pays settlement tokens out; its `set_ledger` is called next.
+    @param _custody Holds collateral, and says how fast settlement tokens may leave; its `set_ledger` is
+        called next.
     """
     ownership.__init__()
     registry.__init__(_engine, _settlement, _custody)

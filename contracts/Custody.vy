@@ -3,10 +3,10 @@
 """
 @title Custody: collateral tokens, and the outflow bucket of every token
 @license AGPL-3.0-only
-@notice Everything that leaves, leaves through here: collateral from here, settlement tokens from the
-    clearinghouse, which approves this contract. Holds up to 8 listed tokens for CROSS accounts. A token counts with a haircut that the risk engine sets
-    (asset 32 + index) and that grows with the account's own amount only. Limits: a cap per token, and all
-    non-cash collateral together at most a multiple of the settlement tokens held.
+@notice Everything that leaves passes the outflow bucket here: collateral from here, settlement tokens from the
+    clearinghouse. Holds up to 8 listed tokens for CROSS accounts. A token counts with a haircut that the risk
+    engine sets (asset 32 + index) and that grows with the account's own amount only. Limits: a cap per token,
+    and all non-cash collateral together at most a multiple of the settlement tokens held.
 @dev Only plain ERC-20 are to be listed: no fee on transfer, no rebasing, no hooks; a transfer that moves less
     than asked reverts. Tokens sent here directly are nobody's.
 """
@@ -103,7 +103,7 @@ def withdraw(_account: uint256, _token: uint256, _amount: uint256, _receiver: ad
 @external
 def release(_token: uint256, _receiver: address):
     """
-    @notice Pay what waits for a receiver, as far as the bucket has room. Anyone may call.
+    @notice Pay collateral that waits for a receiver, as far as the bucket has room. Anyone may call.
     """
     self._pay(_token, _receiver, 0)
 
@@ -112,13 +112,14 @@ def release(_token: uint256, _receiver: address):
 
 
 @external
-def pay(_receiver: address, _amount: uint256):
+def admit(_receiver: address, _amount: uint256) -> uint256:
     """
-    @notice Pay settlement tokens out of the clearinghouse.
+    @notice How many settlement tokens leave now, of _amount and of what waited; the rest waits.
     @param _amount [USD wad] whole token units.
+    @return [token units] The clearinghouse moves them.
     """
     reasons._require(msg.sender == self.ledger, reasons.NOT_LEDGER)
-    self._pay(SETTLEMENT_INDEX, _receiver, _amount)
+    return outflow._take(SETTLEMENT_INDEX, SETTLEMENT_UNIT, _receiver, _amount)
 
 
 @external
@@ -255,13 +256,9 @@ def waiting(_token: uint256, _receiver: address) -> uint256:
 
 @internal
 def _pay(_token: uint256, _receiver: address, _amount: uint256):
-    if _token == SETTLEMENT_INDEX:
-        paid: uint256 = outflow._take(_token, SETTLEMENT_UNIT, _receiver, _amount)
-        tokens._send_from(SETTLEMENT, self.ledger, _receiver, paid)
-    else:
-        token: Token = self._listed(_token)
-        paid: uint256 = outflow._take(_token, token.unit, _receiver, _amount)
-        tokens._send(token.contract_address, _receiver, paid)
+    token: Token = self._listed(_token)
+    paid: uint256 = outflow._take(_token, token.unit, _receiver, _amount)
+    tokens._send(token.contract_address, _receiver, paid)
 
 
 @internal

@@ -75,7 +75,7 @@ def withdraw(_account: uint256, _amount: uint256, _receiver: address):
     health._check_outflow(_account, state)
     paid: uint256 = self._settle_claim(_account, claim)
     log IClearinghouse.Withdrawn(account=_account, claim=claim, paid=paid, receiver=_receiver)
-    extcall ICustody(registry.CUSTODY).pay(_receiver, paid)
+    self._pay(_receiver, paid)
 
 
 @external
@@ -89,7 +89,24 @@ def transfer(_from: uint256, _to: uint256, _amount: uint256):
     health._check_outflow(_from, self._move_cash(_from, giver, _to, _amount))
 
 
+@external
+def release(_receiver: address):
+    """
+    @notice Pay what waits for a receiver, as far as the outflow bucket has room. Anyone may call.
+    """
+    self._pay(_receiver, 0)
+
+
 # --- internals -------------------------------------------------------------------------------------------
+
+
+@internal
+def _pay(_receiver: address, _amount: uint256):
+    """
+    @dev Custody says how much of it, and of what waited, leaves now. _amount in USD wad.
+    """
+    units: uint256 = extcall ICustody(registry.CUSTODY).admit(_receiver, _amount)
+    tokens._send(registry.SETTLEMENT, _receiver, units)
 
 
 @internal

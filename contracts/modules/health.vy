@@ -49,15 +49,12 @@ def _book(
             break
         market: uint256 = (list & 63) - 1
         list = list >> 6
-        sides: ledger_words.Sides = positions._sides(market)
-        leg: IRiskEngine.Leg = IRiskEngine.Leg(
-            market=market,
-            size=_instead.size,
-            base=_instead.base,
-            open_interest=positions._open_interest(market, sides),
-        )
-        if market + 1 != _instead.market:
-            leg.size, leg.base = positions._size_and_base(_account, market, sides)
+        leg: IRiskEngine.Leg = empty(IRiskEngine.Leg)
+        leg.market = market
+        leg.size, leg.base, leg.open_interest = positions._leg(_account, market)
+        if market + 1 == _instead.market:
+            leg.size = _instead.size
+            leg.base = _instead.base
         if leg.size == 0:
             book.cash += leg.base
         else:

@@ -93,14 +93,22 @@ def _side(_market: uint256, _sides: ledger_words.Sides, _is_long: bool) -> SideS
 
 @view
 @internal
-def _size_and_base(
-    _account: uint256, _market: uint256, _sides: ledger_words.Sides
-) -> (int256, int256):
+def _leg(_account: uint256, _market: uint256) -> (int256, int256, uint256):
     """
-    @dev Effective size, 0 for a position of an ended epoch, and what it is worth besides size·g.
+    @dev Effective size (0 for a position of an ended epoch), what it is worth besides size·g, and the market's
+        open interest. Works on the words: this is read once for every market of a book.
     """
-    held: Held = self._held(_account, _market, _sides)
-    return held.size, held.base
+    sides: uint256 = self.side_words[_market]
+    word: uint256 = self.position_words[_account][_market]
+    scaled: int256 = ledger_words._int(word) >> 144
+    mark: uint256 = sides & 65535  # epoch and cut flag of the shorts
+    if scaled > 0:
+        mark = (sides >> 16) & 65535
+    if mark == (word & 65535) << 1 and sides & 1 == 0:
+        return scaled, -(ledger_words._int(word << 112) >> 128), (sides >> 32) & (2**112 - 1)
+    unpacked: ledger_words.Sides = ledger_words._unpack_sides(sides)
+    held: Held = self._held(_account, _market, unpacked)
+    return held.size, held.base, self._open_interest(_market, unpacked)
 
 
 @view

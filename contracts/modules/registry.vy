@@ -6,8 +6,6 @@
 @notice The risk engine, the settlement token and custody are fixed for good; gateways (up to 8) and the liquidator
     are registered by the owner. A gateway also needs the account's own opt-in, bit g of its word.
 """
-from ethereum.ercs import IERC20
-
 from contracts.interfaces import IClearinghouse
 from contracts.modules import reasons
 from contracts.modules import ownership
@@ -28,15 +26,12 @@ liquidator: address
 @deploy
 def __init__(_engine: address, _settlement: address, _custody: address):
     """
-    @dev Custody pays settlement tokens out of here.
+    @dev Custody says how fast settlement tokens may leave.
     """
     assert _engine.is_contract and _settlement.is_contract and _custody.is_contract, "no code"
     ENGINE = _engine
     SETTLEMENT = _settlement
     CUSTODY = _custody
-    assert extcall IERC20(_settlement).approve(
-        _custody, max_value(uint256), default_return_value=True
-    ), "approve"
 
 
 @external

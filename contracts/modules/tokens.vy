@@ -36,19 +36,6 @@ def _send(_token: address, _receiver: address, _amount: uint256):
     reasons._require(ok, reasons.TRANSFER)
 
 
-@internal
-def _send_from(_token: address, _holder: address, _receiver: address, _amount: uint256):
-    """
-    @param _amount [token units]; nothing moves at 0.
-    """
-    if _amount == 0:
-        return
-    ok: bool = extcall IERC20(_token).transferFrom(
-        _holder, _receiver, _amount, default_return_value=True
-    )
-    reasons._require(ok, reasons.TRANSFER)
-
-
 @view
 @internal
 def _unit_of(_token: address) -> uint256:
