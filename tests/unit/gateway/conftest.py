@@ -1,12 +1,26 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boa
 import pytest
 
 from .desk import MARKET, NOON, WAD, Desk, person
+
+
+def _sources_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path("contracts").rglob("*.vy*")):
+        digest.update(f"{path}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+# titanoboa 0.2.8 keys its disk cache by a contract's text and that of its direct imports: after a
+# change in a module imported by a module it tests yesterday's bytecode. (Without a cache it fails.)
+boa.interpret.set_cache_dir(f".cache/titanoboa/{_sources_digest()}")
 
 
 @pytest.fixture(scope="session")
