@@ -164,7 +164,7 @@ class Clearinghouse:
         state = replace(state, cash=state.cash - claim)
         self._store(account, state)
         self._check_outflow(account, state)
-        return self.custody.pay(receiver, self._settle_claim(account, claim))
+        return self.custody.admit(receiver, self._settle_claim(account, claim))
 
     def transfer(self, giver: int, taker: int, amount: int) -> None:
         """Move settled cash between accounts, down to initial margin [USD wad]."""
@@ -173,6 +173,10 @@ class Clearinghouse:
         self._check_outflow(giver, self._move_cash(giver, state, taker, amount))
 
     # --- anyone ----------------------------------------------------------------------------------
+
+    def release(self, receiver: int) -> int:
+        """Pay what waits for a receiver, as far as the outflow bucket has room [USD wad]."""
+        return self.custody.admit(receiver, 0)
 
     def collect(self, account: int, market: int) -> None:
         """Pay out a position of an ended epoch, or one too small to have a size, into cash."""

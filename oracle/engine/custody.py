@@ -42,7 +42,7 @@ class CustodyState:
 
 
 class Custody:
-    """Holds collateral; everything that leaves, leaves through here."""
+    """Holds collateral; everything that leaves passes the outflow bucket here."""
 
     def __init__(self, chain: Chain, engine: RiskEngine, settlement_unit: int) -> None:
         self.chain = chain
@@ -75,12 +75,12 @@ class Custody:
         return self._pay(token, receiver, wad)
 
     def release(self, token: int, receiver: int) -> int:
-        """Pay what waits for a receiver, as far as the bucket has room [wad]."""
+        """Pay collateral that waits for a receiver, as far as the bucket has room [wad]."""
         return self._pay(token, receiver, 0)
 
-    def pay(self, receiver: int, amount: int) -> int:
-        """Pay settlement tokens out of the clearinghouse [USD wad]; only the clearinghouse."""
-        return self._pay(SETTLEMENT_TOKEN, receiver, amount)
+    def admit(self, receiver: int, amount: int) -> int:
+        """What leaves now of settlement tokens and of what waited [USD wad]; the rest waits."""
+        return self._take(SETTLEMENT_TOKEN, self.settlement_unit, receiver, amount)
 
     def move(self, giver: int, taker: int, token: int, amount: int) -> None:
         """Move collateral between accounts [wad]; the liquidator sees to the payment."""
@@ -145,8 +145,9 @@ class Custody:
         require(value * PPM <= limit, "collateral multiple")
 
     def _pay(self, token: int, receiver: int, amount: int) -> int:
-        is_settlement = token == SETTLEMENT_TOKEN
-        unit = self.settlement_unit if is_settlement else self._listed(token).unit
+        return self._take(token, self._listed(token).unit, receiver, amount)
+
+    def _take(self, token: int, unit: int, receiver: int, amount: int) -> int:
         due = self.state.waiting.get((token, receiver), 0) + amount
         bucket = self.state.buckets[token]
         self.state.buckets[token], paid = outflow.pay(bucket, due, unit, self.chain.timestamp)

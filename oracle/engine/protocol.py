@@ -137,6 +137,8 @@ class Protocol:
 
     def release(self, token: int, receiver: int) -> int:
         """Pay what waits for a receiver [wad]."""
+        if token == SETTLEMENT_TOKEN:
+            return self._do(lambda: self.ledger.release(receiver))
         return self._do(lambda: self.custody.release(token, receiver))
 
     def collect(self, account: int, market: int) -> None:
