@@ -1,220 +1,44 @@
-"""Deploys the whole protocol and remembers where it is.
+"""Deploys the whole protocol.
 
     deployment = deploy(load_config("scripts/config/local.toml"), account)
     deployment.engine.report(...)
-    deployment.save();  Deployment.load(chain_id)
+    deployment.save()
+    deployment = Deployment.load()
 
-Needs a connected Ape provider and nothing else. Each step is written to a journal as it is taken (where
-one is given), so that a run that broke off is continued from there: a contract whose address has code is
-not deployed again, a call whose effect is seen on the chain is not repeated. The last steps hand every
-contract over to the timelock, then `verify` reads everything back.
+Needs a connected Ape provider and nothing else. Each step is written to a journal as it is taken
+(where one is given), so that a run that broke off is continued from there: a contract whose address
+has code is not deployed again, a call whose effect is seen on the chain is not repeated. The last
+steps hand every contract over to the timelock; then `verify` reads everything back.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import ape
 from eth_utils.crypto import keccak
 
 from scripts.support.config import MOCK, TOKENS, WAD, Asset, Config, Token
+from scripts.support.deployed import (
+    CONTRACTS,
+    GATEWAY,
+    OWNED,
+    ZERO,
+    Deployment,
+    DeploymentError,
+    code_hash,
+    container,
+    has_code,
+)
 from scripts.support.dev_keys import LOCAL_CHAIN, known_among
+from scripts.support.journal import Journal
+from scripts.support.verification import verify
 
-FOLDER: Final = Path("build/deployments")
-ZERO: Final = "0x" + "00" * 20
+__all__ = ["Deployer", "Deployment", "DeploymentError", "Journal", "deploy", "step_count", "verify"]
+
 SETTLEMENT: Final = 255  # its index in the outflow buckets
 SYMBOL_LENGTH: Final = 5  # of a mock token
-GATEWAY: Final = 0  # number that accounts opt in to
-OWNED: Final = ("engine", "custody", "clearinghouse", "liquidator")
-# Name in a deployment -> contract.
-CONTRACTS: Final = {
-    "settings": "RiskSettings",
-    "engine": "RiskEngine",
-    "settlement": "TokenMock",
-    "custody": "Custody",
-    "clearinghouse": "Clearinghouse",
-    "gateway": "OrderGateway",
-    "liquidator": "Liquidator",
-    "timelock": "Timelock",
-    "lens": "Lens",
-}
-
-
-class DeploymentError(Exception):
-    """Deploying or loading went wrong. One sentence."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """Contracts of one deployment, as attributes named like the keys of CONTRACTS."""
-
-    chain_id: int
-    deployer: str
-    block: int  # the first one to look at for events
-    addresses: dict[str, str]
-    code_hashes: dict[str, str]  # keccak of the code on the chain
-    markets: dict[str, int]  # symbol -> asset id
-    tokens: dict[str, int]  # symbol of a collateral token -> asset id
-    collateral_addresses: dict[str, str]  # symbol -> contract
-    fingerprint: str = ""  # of the configuration
-    _instances: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    def __getattr__(self, name: str) -> Any:
-        """The contract of that name."""
-        addresses = self.__dict__.get("addresses", {})
-        if name not in addresses:
-            raise AttributeError(f"no contract {name!r} in this deployment")
-        if name not in self._instances:
-            self._instances[name] = container(CONTRACTS[name]).at(addresses[name])
-        return self._instances[name]
-
-    def collateral(self, symbol: str) -> Any:
-        """The contract of a listed collateral token."""
-        return container("TokenMock").at(self.collateral_addresses[symbol])
-
-    @property
-    def asset_ids(self) -> dict[str, int]:
-        return self.markets | self.tokens
-
-    # --- file -------------------------------------------------------------------------------------------
-
-    def save(self, folder: Path = FOLDER) -> Path:
-        # Not `asdict`: copying a contract instance never ends.
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_instances"}
-        path = path_of(self.chain_id, folder)
-        write_json(path, values)
-        return path
-
-    @classmethod
-    def load(cls, path: Path | None = None, folder: Path = FOLDER) -> Deployment:
-        """The deployment on the connected chain; refuses one of another chain, or whose code is not there."""
-        chain_id = ape.chain.chain_id
-        path = path_of(chain_id, folder) if path is None else path
-        values = read_json(path)
-        if values is None:
-            raise DeploymentError(
-                f"There is no deployment for chain {chain_id} ({path}): run `ape run deploy` first."
-            )
-        try:
-            deployment = cls(**values)
-        except TypeError:
-            raise DeploymentError(f"{path} is not a deployment of this version.") from None
-        if deployment.chain_id != chain_id:
-            raise DeploymentError(
-                f"{path} is a deployment on chain {deployment.chain_id}, but this is chain {chain_id}."
-            )
-        for name, expected in deployment.code_hashes.items():
-            if code_hash(deployment.addresses[name]) != expected:
-                raise DeploymentError(
-                    f"{path} names {deployment.addresses[name]} as the {name}, but that code is not on"
-                    f" this chain: it is another chain with id {chain_id}, or it was restarted."
-                )
-        return deployment
-
-    @property
-    def is_live(self) -> bool:
-        """Whether any of its contracts is on the connected chain."""
-        return any(has_code(address) for address in self.addresses.values())
-
-
-def path_of(chain_id: int, folder: Path = FOLDER) -> Path:
-    return folder / f"{chain_id}.json"
-
-
-def journal_path_of(chain_id: int, folder: Path = FOLDER) -> Path:
-    return folder / f"{chain_id}.unfinished.json"
-
-
-# --- the chain ------------------------------------------------------------------------------------------
-
-
-def container(name: str) -> Any:
-    return getattr(ape.project, name)
-
-
-def has_contract(name: str) -> bool:
-    return name in ape.project.contracts
-
-
-def code_of(address: str) -> bytes:
-    return bytes(ape.chain.provider.get_code(address))
-
-
-def has_code(address: str) -> bool:
-    return len(code_of(address)) > 0
-
-
-def code_hash(address: str) -> str:
-    return "0x" + keccak(code_of(address)).hex()
-
-
-# --- journal --------------------------------------------------------------------------------------------
-
-
-class Journal:
-    """Steps taken so far; kept in memory if it has no path."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path
-        self.steps: dict[str, dict[str, Any]] = {}
-        self.head: dict[str, Any] = {}
-        values = read_json(path) if path else None
-        if values:
-            self.head, self.steps = values["head"], values["steps"]
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.steps
-
-    def open(self, head: Mapping[str, Any]) -> None:
-        """Start, or check that what was begun is what is continued now."""
-        for key, value in self.head.items():
-            if head.get(key) != value:
-                raise DeploymentError(
-                    f"A deployment with another {key.replace('_', ' ')} is half finished ({self.path}):"
-                    " finish it as it was begun, or move that file away to start anew."
-                )
-        self.head = dict(head)
-
-    def note(self, step: str, **values: Any) -> None:
-        self.steps[step] = self.steps.get(step, {}) | values
-        if self.path:
-            write_json(self.path, {"head": self.head, "steps": self.steps})
-
-    def is_done(self, step: str) -> bool:
-        return bool(self.steps.get(step, {}).get("done"))
-
-    @property
-    def count(self) -> int:
-        return sum(1 for step in self.steps.values() if step.get("done"))
-
-    def close(self) -> None:
-        if self.path:
-            self.path.unlink(missing_ok=True)
-
-
-def read_json(path: Path) -> Any:
-    if not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DeploymentError(f"{path} cannot be read: {error}.") from None
-
-
-def write_json(path: Path, values: Any) -> None:
-    """All or nothing: a crash leaves the file as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(values, indent=2) + "\n")
-    draft.replace(path)
-
-
-# --- deploying ------------------------------------------------------------------------------------------
 
 OnStep = Callable[[str], None]
 
@@ -267,18 +91,14 @@ def external_contracts(config: Config) -> Iterator[tuple[str, str]]:
 def step_count(config: Config) -> int:
     """For a progress bar."""
     assets = [*config.markets, *config.tokens]
-    mocks = sum(
-        1 for a in [config.settlement.token, *(t.address for t in config.tokens)] if a == MOCK
-    )
-    contracts = 8 if has_contract("Lens") else 7
-    options = sum(
-        map(bool, [config.interest_rate, config.collateral_multiple, config.sequencer_feed])
-    )
-    feeds = sum(1 for asset in assets if asset.feed)
-    wiring = 6  # bind, set_ledger, set_gateway_at, 2 set_liquidator, set_outflow
-    return (
-        contracts + mocks + wiring + options + feeds + len(assets) + len(config.tokens) + len(OWNED)
-    )
+    wiring = ["bind", "ledger", "gateway", "ledger's liquidator", "engine's liquidator", "outflow"]
+    options = [config.interest_rate, config.collateral_multiple, config.sequencer_feed]
+    optional = [*options, *(asset.feed for asset in assets)]
+    mocks = sum(token.address == MOCK for token in config.tokens)
+    own_token = 0 if config.settlement.token == MOCK else 1
+    contracts = len(CONTRACTS) - own_token + mocks
+    listing = len(assets) + len(config.tokens)
+    return contracts + len(wiring) + sum(map(bool, optional)) + listing + len(OWNED)
 
 
 class Deployer:
@@ -295,13 +115,14 @@ class Deployer:
     def run(self) -> Deployment:
         self.journal.open(
             {
-                "chain_id": ape.chain.chain_id,
+                "chain": ape.chain.chain_id,
                 "genesis": ape.chain.provider.get_block(0).hash.hex(),
                 "deployer": self.account.address,
                 "configuration": self.config.fingerprint,
-                "code": self.code_fingerprint(),
+                "code": code_fingerprint(),
             }
         )
+        self.check_continuation()
         block = self.journal.steps.get("start", {}).get("block", ape.chain.blocks.height)
         self.journal.note("start", block=block)
         self.deploy_engine()
@@ -316,7 +137,16 @@ class Deployer:
         verify(deployment, self.config)
         return deployment
 
-    # --- contracts --------------------------------------------------------------------------------------
+    def check_continuation(self) -> None:
+        """What the journal says was deployed must be there."""
+        for step, values in self.journal.steps.items():
+            if values.get("done") and "address" in values and not has_code(values["address"]):
+                raise DeploymentError(
+                    f"{self.journal.path} says {step!r} was done at {values['address']}, where"
+                    " there is no code: the chain was reset; move that file away to start anew."
+                )
+
+    # --- contracts -------------------------------------------------------------------------------
 
     def deploy_engine(self) -> None:
         settings = self.contract("settings")
@@ -354,25 +184,9 @@ class Deployer:
         self.contract("gateway", ledger, engine)
         self.contract("liquidator", ledger, engine, self.config.liquidation.tuple())
         self.contract("timelock", roles.timelock_delay, roles.proposers, roles.executors, engine)
-        if has_contract("Lens"):
-            self.contract("lens", *self.lens_arguments())
+        self.contract("lens", ledger, engine, self.instances["liquidator"])
 
-    def lens_arguments(self) -> list[Any]:
-        """By name: what the lens looks at."""
-        named = {
-            "_clearinghouse": "clearinghouse",
-            "_ledger": "clearinghouse",
-            "_engine": "engine",
-            "_risk_engine": "engine",
-            "_liquidator": "liquidator",
-            "_custody": "custody",
-            "_settings": "settings",
-            "_gateway": "gateway",
-        }
-        inputs = container("Lens").contract_type.constructor.inputs
-        return [self.instances[named[each.name]] for each in inputs]
-
-    # --- wiring -----------------------------------------------------------------------------------------
+    # --- wiring ----------------------------------------------------------------------------------
 
     def wire(self) -> None:
         ledger, settings = self.instances["clearinghouse"], self.instances["settings"]
@@ -413,7 +227,7 @@ class Deployer:
             set_feed = self.instances["settings"].set_sequencer_feed
             self.call("set_sequencer_feed", None, set_feed, config.sequencer_feed)
 
-    # --- assets -----------------------------------------------------------------------------------------
+    # --- assets ----------------------------------------------------------------------------------
 
     def list_tokens(self) -> None:
         custody = self.instances["custody"]
@@ -460,7 +274,7 @@ class Deployer:
                 f"set_feed {asset.symbol}", None, settings.set_feed, number, asset.feed.tuple()
             )
 
-    # --- end --------------------------------------------------------------------------------------------
+    # --- end -------------------------------------------------------------------------------------
 
     def hand_over(self) -> None:
         timelock = self.instances["timelock"]
@@ -489,7 +303,7 @@ class Deployer:
             fingerprint=self.config.fingerprint,
         )
 
-    # --- steps ------------------------------------------------------------------------------------------
+    # --- steps -----------------------------------------------------------------------------------
 
     def contract(self, name: str, *arguments: Any) -> Any:
         """Deploy, unless the journal knows an address that has code."""
@@ -521,17 +335,17 @@ class Deployer:
                 method(*arguments, sender=self.account)
         self.journal.note(step, done=True)
 
-    def code_fingerprint(self) -> str:
-        """Of the code of all contracts as compiled."""
-        parts = [
-            str(container(name).contract_type.deployment_bytecode.bytecode)
-            for name in CONTRACTS.values()
-            if has_contract(name)
-        ]
-        return keccak(text="".join(parts)).hex()[:16]
+
+def code_fingerprint() -> str:
+    """Of the code of all contracts as compiled."""
+    parts = [
+        str(container(name).contract_type.deployment_bytecode.bytecode)
+        for name in CONTRACTS.values()
+    ]
+    return keccak(text="".join(parts)).hex()[:16]
 
 
-class explained:  # noqa: N801 - reads as a verb
+class explained:
     """Turns a revert into a sentence that names the step."""
 
     def __init__(self, step: str) -> None:
@@ -544,97 +358,3 @@ class explained:  # noqa: N801 - reads as a verb
         if isinstance(error, ape.exceptions.ApeException):
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DeploymentError(f"The step {self.step!r} failed: {reason}.") from error
-
-
-# --- verifying ------------------------------------------------------------------------------------------
-
-
-def verify(deployment: Deployment, config: Config) -> None:
-    """Read everything back; raise with all that is wrong."""
-    wrong = [what for what, ok in checks(deployment, config) if not ok]
-    if wrong:
-        raise DeploymentError("The deployment is not as it should be: " + "; ".join(wrong) + ".")
-
-
-def checks(deployment: Deployment, config: Config) -> Iterator[tuple[str, bool]]:
-    """Each thing that must hold, and whether it does."""
-    yield from wiring_checks(deployment)
-    yield from role_checks(deployment, config)
-    yield from asset_checks(deployment, config)
-
-
-def wiring_checks(d: Deployment) -> Iterator[tuple[str, bool]]:
-    at = d.addresses
-    yield "the engine's settings", d.engine.SETTINGS() == at["settings"]
-    yield "the settings' engine", d.settings.engine() == at["engine"]
-    yield "custody's ledger", d.custody.ledger() == at["clearinghouse"]
-    yield "the ledger's engine", d.clearinghouse.engine() == at["engine"]
-    yield "the ledger's settlement token", d.clearinghouse.settlement() == at["settlement"]
-    yield "the ledger's custody", d.clearinghouse.custody() == at["custody"]
-    yield "the ledger's liquidator", d.clearinghouse.liquidator() == at["liquidator"]
-    yield "the ledger's gateway", d.clearinghouse.gateway_at(GATEWAY) == at["gateway"]
-    for number in range(1, 8):
-        yield f"gateway {number} is not empty", d.clearinghouse.gateway_at(number) == ZERO
-    yield "the engine's liquidator", word_address(d, "LIQUIDATOR") == at["liquidator"]
-    yield "the gateway's ledger", d.gateway.clearinghouse() == at["clearinghouse"]
-    yield "the gateway's engine", d.gateway.risk_engine() == at["engine"]
-    yield "the liquidator's ledger", d.liquidator.LEDGER() == at["clearinghouse"]
-    yield "the liquidator's engine", d.liquidator.ENGINE() == at["engine"]
-    yield "the timelock's engine", d.timelock.ENGINE() == at["engine"]
-    allowance = d.settlement.allowance(at["clearinghouse"], at["custody"])
-    yield "custody's allowance", allowance > 2**255
-
-
-# Numbers of `engine_tables` and `engine_scalars`.
-SCALAR_TABLE: Final = 10
-SCALARS: Final = {"SEQUENCER": 2, "LIQUIDATOR": 3}
-
-
-def word_address(d: Deployment, scalar: str) -> str:
-    word = d.engine.word_at(SCALAR_TABLE, SCALARS[scalar])
-    return str(ape.convert(word.to_bytes(20, "big"), ape.types.AddressType))
-
-
-def role_checks(d: Deployment, config: Config) -> Iterator[tuple[str, bool]]:
-    roles, timelock = config.roles, d.timelock
-    for name in OWNED:
-        yield f"the owner of the {name}", getattr(d, name).owner() == timelock.address
-    yield "the guardian", d.engine.guardian() == roles.guardian
-    names = ("PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE", "DEFAULT_ADMIN_ROLE")
-    ids = {name: getattr(timelock, name)() for name in names}
-    for name, role in ids.items():
-        yield f"the deployer has {name}", not timelock.hasRole(role, d.deployer)
-    admin = ids["DEFAULT_ADMIN_ROLE"]
-    yield "the timelock administers itself", timelock.hasRole(admin, timelock.address)
-    for person in config.people:
-        yield f"{person} administers the timelock", not timelock.hasRole(admin, person)
-    for proposer in roles.proposers:
-        yield f"{proposer} cannot propose", timelock.hasRole(ids["PROPOSER_ROLE"], proposer)
-    for executor in roles.executors:
-        yield f"{executor} cannot execute", timelock.hasRole(ids["EXECUTOR_ROLE"], executor)
-    yield "the delay", timelock.get_minimum_delay() == roles.timelock_delay
-    yield "the delay's floor", timelock.DELAY_FLOOR() == roles.timelock_delay
-    signers, quorum = d.settings.signers()
-    yield "the signers", list(signers) == config.oracle.ascending
-    yield "the quorum", quorum == config.oracle.quorum
-
-
-def asset_checks(d: Deployment, config: Config) -> Iterator[tuple[str, bool]]:
-    yield "price rules", tuple(d.settings.price_rules()) == config.price_rules.tuple()
-    yield "push rules", tuple(d.settings.push_rules()) == config.push_rules.tuple()
-    yield "clocks", tuple(d.engine.clocks()) == config.clocks.tuple()
-    yield "liquidation", tuple(d.liquidator.parameters()) == config.liquidation.tuple()
-    yield "interest", d.clearinghouse.interest().rate == config.interest_per_second
-    yield "collateral multiple", d.custody.collateral_multiple() == config.collateral_multiple
-    yield "sequencer", word_address(d, "SEQUENCER") == (config.sequencer_feed or ZERO)
-    yield "collateral tokens", d.custody.token_count() == len(config.tokens)
-    for index, token in enumerate(config.tokens):
-        expected = d.collateral_addresses[token.symbol]
-        yield f"collateral {token.symbol}", d.custody.token_at(index) == expected
-        yield f"cap of {token.symbol}", d.custody.listed(index).cap == token.cap * WAD
-    for asset in [*config.markets, *config.tokens]:
-        number = d.asset_ids[asset.symbol]
-        stored = [tuple(row) for row in d.settings.brackets(number)]
-        yield f"brackets of {asset.symbol}", stored == asset.rows
-        expected_config = asset.config.tuple()
-        yield f"config of {asset.symbol}", tuple(d.settings.config_of(number)) == expected_config

@@ -1,0 +1,28 @@
+"""Small JSON files, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+class FileError(Exception):
+    """A file cannot be used. One sentence."""
+
+
+def read_json(path: Path) -> Any:
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} cannot be read: {error}.") from None
+
+
+def write_json(path: Path, values: Any) -> None:
+    """All or nothing: a crash leaves the file as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(values, indent=2) + "\n")
+    draft.replace(path)
