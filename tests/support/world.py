@@ -300,6 +300,22 @@ class World:
     def mark(self, market: int) -> int:
         return self.engine.quote(market).mark
 
+    def make_debtor(self, name: str, debt: int, tokens: int = 100) -> int:
+        """A flat account with that much negative cash to the wei, and tokens at 1,000 USD each."""
+        if self.custody.token_count() == 0:
+            self.list_token()
+            self.set_config(ETH, maker_fee=0, taker_fee=0)
+        account, friend = self.open(name), self.bank()
+        token = harness.load("contracts/mocks/TokenMock.vy").at(self.custody.token_at(0))
+        self.deposit_collateral(account, 0, token, tokens * WAD)
+        size = ceil_div(debt, 50 * USD) * WAD
+        mark = self.mark(ETH)
+        # bought above the mark and sold at it: the account loses size times the difference
+        self.trade(account, friend, size, ETH, mark + 50 * USD)
+        self.trade(friend, account, size, ETH, mark)
+        self.set_cash(account, -debt)
+        return account
+
     # --- time and prices --------------------------------------------------------------------------
 
     def report(self, prices: dict[int, int], wait: int = 60, premium: int = 0) -> list[int]:
@@ -427,9 +443,14 @@ def deploy_token(kind: str, decimals: int) -> Any:
     return token.deploy(decimals)
 
 
-def logs_of(contract: Any, *names: str) -> list[Any]:
-    """Events of the last call of that contract, nested calls included, by name."""
-    return [log for log in contract.get_logs() if not names or type(log).__name__ in names]
+def events(contract: Any) -> list[tuple[Any, ...]]:
+    """All events of the last call of a contract, nested calls included: name, then fields."""
+    return [(type(log).__name__, *log[1:]) for log in contract.get_logs()]
+
+
+def events_of(contract: Any, *names: str) -> list[tuple[Any, ...]]:
+    """The same, of those names only."""
+    return [event for event in events(contract) if event[0] in names]
 
 
 @contextmanager
