@@ -144,6 +144,34 @@ def test_one_move__ceiling_as_charged__bankrupts_nobody_else_but_socialises_earl
     assert sum(left for _, left in found) > 0
 
 
+@pytest.mark.parametrize(("ceiling", "ruined"), [(Ceiling.CHARGED, True), (Ceiling.INDEX, False)])
+def test_adverse_move__payers_lost_since_p_ref__may_be_ruined_by_the_charge(
+    ceiling: Ceiling, ruined: bool
+) -> None:
+    """fav_m >= 0 overlooks a move against the payers: a short above MM at P_ref goes bankrupt."""
+    world = World()
+    world.p.liquidator.state.ceiling = ceiling
+    for market in (0, 1):
+        world.p.set_config(market, Config(max_move=90_000))
+    world.fund(1, 190)
+    world.p.trade(1, BANK, 0, 10 * WAD, 100 * WAD)
+    world.p.trade(1, BANK, 1, 3 * WAD // 100, 20_000 * WAD)
+    for price in (97, 94, 91, 88):  # each within MMR_0: calm
+        world.report(p0=price * WAD)
+    world.fund(2, 90)
+    world.p.trade(BANK, 2, 0, 10 * WAD, 88 * WAD)
+    for price in (895, 915):
+        world.report(p0=price * WAD // 10)
+    margin_at_reference = world.p.margin(Basis.MAINTENANCE, 2)
+    assert margin_at_reference.equity > margin_at_reference.requirement
+    world.report(p0=956 * WAD // 10)  # settling from 91.5; the long is still below its entry
+    world.move(1, -600_000)
+    assert world.p.engine.reference_of(0).reference == 915 * WAD // 10
+    assert world.equity(2) == 14 * WAD
+    world.p.resolve(1)
+    assert (world.equity(2) < 0) is ruined
+
+
 def test_deleveraging__order_of_resolutions__changes_nobody_s_share() -> None:
     """Pro rata over a whole side: whoever is resolved first, winners end alike up to dust."""
     ends = []
