@@ -3,7 +3,8 @@
 """
 @title Risk engine
 @license AGPL-3.0-only
-@notice Prices, tier schedules and load lines; answers "what margin does this book need?". Holds no money.
+@notice Prices, tier schedules and load lines; answers "what margin does this book need?". Holds no
+    money.
 @dev Table of contents; the rules are in the modules, each with its units, choices and reasons:
 
     governance      owner and guardian            effective_time  pause, grace, clocks of everything
@@ -14,9 +15,10 @@
     word_store      every word, raw; RiskSettings writes here what governance sets
     chainlink, decimal_words, price_words, engine_tables, fixed_point, checks    stateless helpers
 
-    Assumes: fewer than a third of the signers are hostile (else prices are, within max_move a report and the
-    reference feed; pushes within [calm, storm], one step per min_delay); the owner is a timelock. Liveness:
-    without reports prices become unknown after price_max_age; without pushes IM goes to storm, MM stays.
+    Assumes: fewer than a third of the signers are hostile (else prices are, within max_move a
+    report and the reference feed; pushes within [calm, storm], one step per min_delay); the owner
+    is a timelock. Liveness: without reports prices become unknown after price_max_age; without
+    pushes IM goes to storm, MM stays.
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import effective_time

@@ -3,10 +3,11 @@
 """
 @title Risk settings
 @license AGPL-3.0-only
-@notice What governance sets in the risk engine: every value is checked here, packed and stored there.
-@dev Apart from the engine because of the size limit (EIP-170). Holds no state of its own but the engine's address
-    and the list of signers. The owner is the engine's. Deploy this first, then the engine with this address,
-    then `bind`, by the same deployer.
+@notice What governance sets in the risk engine: every value is checked here, packed and stored
+    there.
+@dev Apart from the engine because of the size limit (EIP-170). Holds no state of its own but the
+    engine's address and the list of signers. The owner is the engine's. Deploy this first, then the
+    engine with this address, then `bind`, by the same deployer.
 """
 from contracts.interfaces import IRiskSettings
 from contracts.modules import asset_settings
@@ -57,7 +58,8 @@ def bind(
     _quorum: uint256,
 ):
     """
-    @notice Once, by the deployer: the engine and its first rules. Until then the engine accepts no message.
+    @notice Once, by the deployer: the engine and its first rules. Until then the engine accepts no
+        message.
     """
     assert msg.sender == DEPLOYER, "not deployer"
     engine_link._bind(_engine)

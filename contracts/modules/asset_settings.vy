@@ -3,17 +3,18 @@
 """
 @title Listing assets and setting what governance decides of each
 @license AGPL-3.0-only
-@notice Asset id = market id 0..31, or 32 + collateral token index. Words: `price_words`, `load_line`, `schedules`.
-@dev A table: 1 to 8 brackets; bounds rise strictly and are exactly representable; calm <= storm <= 1; rates do
-    not fall in k; markets (1 + b)·MMR_k <= IMR_k at both ends, b = .25, and calm MMR_0 > 0; tokens MM haircut <=
-    IM haircut. The first table applies at once, later ones ramp in from the one in force; while one does, another
-    is refused, so the table in force is always the straight line between two checked ones.
-    max_move + the larger fee <= calm IMR_0 of every table in force or coming.
-    price_max_age cannot be raised while the price is older than it: that would bring a price back to life.
-    Caps: both 0 (none), or L < H. A feed's decimals are read when it is set; at most 18.
-    Clocks of a new asset stand at the given severity and depth; the next push names their t0 as nonce.
-    Reasons: "listed", "not listed", "ramping", "stale", "bad schedule", "bad parameters", "out of bounds",
-    "not representable", "not owner".
+@notice Asset id = market id 0..31, or 32 + collateral token index. Words: `price_words`,
+    `load_line`, `schedules`.
+@dev A table: 1 to 8 brackets; bounds rise strictly and are exactly representable; calm <= storm <=
+    1; rates do not fall in k; markets (1 + b)·MMR_k <= IMR_k at both ends, b = .25, and calm MMR_0
+    > 0; tokens MM haircut <= IM haircut. The first table applies at once, later ones ramp in from
+    the one in force; while one does, another is refused, so the table in force is always the
+    straight line between two checked ones. max_move + the larger fee <= calm IMR_0 of every table
+    in force or coming. price_max_age cannot be raised while the price is older than it: that would
+    bring a price back to life. Caps: both 0 (none), or L < H. A feed's decimals are read when it is
+    set; at most 18. Clocks of a new asset stand at the given severity and depth; the next push
+    names their t0 as nonce. Reasons: "listed", "not listed", "ramping", "stale", "bad schedule",
+    "bad parameters", "out of bounds", "not representable", "not owner".
 """
 from contracts.interfaces import IRiskEngine
 from contracts.interfaces import IRiskSettings
@@ -38,7 +39,7 @@ interface Aggregator:
     def decimals() -> uint8: view
 
 
-# --- governance ------------------------------------------------------------------------------------------
+# --- governance ----------------------------------------------------------------------------------
 
 
 @external
@@ -50,7 +51,8 @@ def list_asset(
     _depth: uint256,
 ):
     """
-    @notice List an asset. Its schedule applies at once, its clocks start at the given severity and depth.
+    @notice List an asset. Its schedule applies at once, its clocks start at the given severity and
+        depth.
     """
     engine_link._check_owner()
     checks._check_bounds(_asset, 0, ASSETS - 1)
@@ -88,9 +90,7 @@ def set_schedule(_asset: uint256, _brackets: DynArray[IRiskEngine.Bracket, 8]):
     line: uint256 = engine_link._load(tables.LINES, _asset)
     assert not self._is_ramping(line), "ramping"
     self._set_schedule(_asset, _brackets, False)
-    fee: uint256 = max(
-        config >> words.MAKER_FEE & words.M16, config >> words.TAKER_FEE & words.M16
-    )
+    fee: uint256 = max(config >> words.MAKER_FEE & words.M16, config >> words.TAKER_FEE & words.M16)
     self._check_move(_asset, (config >> words.MAX_MOVE & words.M20) + fee, False)
     engine_link._store(tables.CONFIGS, _asset, self._with_calm(_asset, config))
     line = line & ~(words.M32 << lines.RAMP_START) | engine_link._now() << lines.RAMP_START
@@ -122,7 +122,7 @@ def set_feed(_asset: uint256, _feed: IRiskSettings.Feed):
     log IRiskSettings.FeedSet(asset=_asset, feed=_feed)
 
 
-# --- views -----------------------------------------------------------------------------------------------
+# --- views ---------------------------------------------------------------------------------------
 
 
 @view
@@ -193,7 +193,7 @@ def line_of(_asset: uint256) -> IRiskSettings.LoadLine:
     )
 
 
-# --- internals: config -----------------------------------------------------------------------------------
+# --- internals: config ---------------------------------------------------------------------------
 
 
 @view
@@ -283,7 +283,7 @@ def _with_calm(_asset: uint256, _config: uint256) -> uint256:
     return _config & ~(words.M20 << words.CALM_MMR) | calm << words.CALM_MMR
 
 
-# --- internals: tables -----------------------------------------------------------------------------------
+# --- internals: tables ---------------------------------------------------------------------------
 
 
 @internal

@@ -4,8 +4,8 @@
 @title Reading a Chainlink AggregatorV3 that may fail
 @license AGPL-3.0-only
 @notice Never reverts for what the feed does: a missing, reverting or short answer reads as zeros.
-@dev The feed gets FEED_GAS, and the caller must have brought more than that and what is left to do: otherwise
-    a caller could starve the feed to have it read as missing. Reason: "low gas".
+@dev The feed gets FEED_GAS, and the caller must have brought more than that and what is left to do:
+    otherwise a caller could starve the feed to have it read as missing. Reason: "low gas".
 """
 
 FEED_GAS: constant(uint256) = 200_000

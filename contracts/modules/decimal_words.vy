@@ -3,7 +3,8 @@
 """
 @title Bounds as decimal floats
 @license AGPL-3.0-only
-@notice Mantissa 20 bits · 10^(exponent 4 bits), 5 bits for sizes. Only exactly representable values are accepted.
+@notice Mantissa 20 bits · 10^(exponent 4 bits), 5 bits for sizes. Only exactly representable values
+    are accepted.
 @dev The encoding is unique: the smallest exponent whose mantissa fits. Reason: "not representable".
 """
 

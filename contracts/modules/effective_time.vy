@@ -5,19 +5,21 @@
 @license AGPL-3.0-only
 @notice Every clock of the protocol runs on block time less paused time; it stands still in a pause.
 @dev One word, read once a call:
-    paused_since 32 | paused_total 32 | grace_until 32 | keeper max_age 24 | depth_min 20 | flags 4 (1 a
-    sequencer feed is set, 2 the settlement token is in doubt) | period 10 | max_spread 20 |
-    confirm_delay 16 | grace 16 | settle_window 16 | spare 34. paused_since is Unix time, grace_until effective.
-    From max_age on, the flag 2 excepted, the fields are written by `RiskSettings`.
+    paused_since 32 | paused_total 32 | grace_until 32 | keeper max_age 24 | depth_min 20 | flags 4
+    (1 a sequencer feed is set, 2 the settlement token is in doubt) | period 10 | max_spread 20 |
+    confirm_delay 16 | grace 16 | settle_window 16 | spare 34. paused_since is Unix time,
+    grace_until effective. From max_age on, the flag 2 excepted, the fields are written by
+    `RiskSettings`.
 
-    A pause ends when the owner or the guardian lifts it, or anyone after MAX_PAUSE; the next may begin
-    PAUSE_COOLDOWN after. All prices are unknown until `grace` after it (`grace_until`).
+    A pause ends when the owner or the guardian lifts it, or anyone after MAX_PAUSE; the next may
+    begin PAUSE_COOLDOWN after. All prices are unknown until `grace` after it (`grace_until`).
 
-    The sequencer feed (Chainlink: answer 0 up, 1 down; startedAt the time of the last change) is read in
-    every assessment where it is set. Down, unreadable or never started: bit 32. Up for less than `grace`
-    of block time: bit 1.
+    The sequencer feed (Chainlink: answer 0 up, 1 down; startedAt the time of the last change) is
+    read in every assessment where it is set. Down, unreadable or never started: bit 32. Up for less
+    than `grace` of block time: bit 1.
 
-    Reasons: "paused", "bad parameters" (not paused), "too soon", "not guardian", "not owner", "low gas".
+    Reasons: "paused", "bad parameters" (not paused), "too soon", "not guardian", "not owner", "low
+    gas".
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import chainlink
@@ -59,11 +61,10 @@ M20: constant(uint256) = 2**20 - 1
 M24: constant(uint256) = 2**24 - 1
 M32: constant(uint256) = 2**32 - 1
 
-
 word: uint256
 
 
-# --- guardian --------------------------------------------------------------------------------------------
+# --- guardian ------------------------------------------------------------------------------------
 
 
 @external
@@ -100,7 +101,8 @@ def unpause():
 @external
 def set_settlement_doubt(_in_doubt: bool):
     """
-    @notice The settlement token may not be worth its face. The guardian may set, only the owner clear.
+    @notice The settlement token may not be worth its face. The guardian may set, only the owner
+        clear.
     """
     governance._check_switch(_in_doubt)
     word: uint256 = self.word | FLAG_DOUBT << FLAGS
@@ -110,7 +112,7 @@ def set_settlement_doubt(_in_doubt: bool):
     log IRiskEngine.SettlementDoubtSet(caller=msg.sender, in_doubt=_in_doubt)
 
 
-# --- views -----------------------------------------------------------------------------------------------
+# --- views ---------------------------------------------------------------------------------------
 
 
 @view
@@ -123,7 +125,7 @@ def clock() -> (uint256, bool):
     return self._now(word), word >> SINCE != 0
 
 
-# --- internals -------------------------------------------------------------------------------------------
+# --- internals -----------------------------------------------------------------------------------
 
 
 @view
@@ -176,9 +178,7 @@ def _sequencer_state(_grace: uint256) -> uint256:
     answer: int256 = 0
     started: uint256 = 0
     updated: uint256 = 0
-    answer, started, updated = chainlink._latest(
-        scalars._address(scalars.SEQUENCER)
-    )
+    answer, started, updated = chainlink._latest(scalars._address(scalars.SEQUENCER))
     if answer != 0 or started == 0 or started > block.timestamp:
         return NO_NEW_RISK
     if block.timestamp - started < _grace:

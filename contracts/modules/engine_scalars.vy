@@ -3,8 +3,8 @@
 """
 @title The engine's words that belong to no asset
 @license AGPL-3.0-only
-@notice rules (`steward`) · threshold (`quorum`) · sequencer feed and Unix time of the last pause's end
-    (`effective_time`) · liquidator (`prices`). The clock word is `effective_time.word`.
+@notice rules (`steward`) · threshold (`quorum`) · sequencer feed and Unix time of the last pause's
+    end (`effective_time`) · liquidator (`prices`). The clock word is `effective_time.word`.
 """
 
 RULES: constant(uint256) = 0
@@ -12,7 +12,6 @@ THRESHOLD: constant(uint256) = 1
 SEQUENCER: constant(uint256) = 2
 LIQUIDATOR: constant(uint256) = 3
 PAUSE_ENDED: constant(uint256) = 4
-
 
 words: uint256[5]
 

@@ -3,7 +3,8 @@
 """
 @title Names of the engine's tables of words
 @license AGPL-3.0-only
-@notice For `RiskEngine.word_at` and `RiskEngine.store`; the layouts are in the docstrings of the modules named.
+@notice For `RiskEngine.word_at` and `RiskEngine.store`; the layouts are in the docstrings of the
+    modules named.
 """
 
 CLOCK: constant(uint256) = 0  # effective_time

@@ -3,14 +3,17 @@
 """
 @title Owner and guardian
 @license AGPL-3.0-only
-@notice The owner (a timelock) holds every setter; the guardian may only reduce risk: pause, reduce-only,
-    freeze a signer. What the guardian may do is written where `_check_guardian` is called.
-@dev Ownership is handed over to a contract only, in one step, and cannot be renounced: the deployer, an
-    externally owned account, is the owner while the system is wired and no other account can be later.
+@notice The owner (a timelock) holds every setter; the guardian may only reduce risk: pause,
+    reduce-only, freeze a signer. What the guardian may do is written where `_check_guardian` is
+    called.
+@dev Ownership is handed over to a contract only, in one step, and cannot be renounced: the
+    deployer, an externally owned account, is the owner while the system is wired and no other
+    account can be later.
 
-    A deployable says `initializes: governance`, calls `governance.__init__(guardian)` first in its constructor
-    and exports `governance.hand_over`, `governance.set_guardian`, `governance.guardian`, `governance.owner`.
-    Reasons: "not owner", "not guardian", "no code", "zero address".
+    A deployable says `initializes: governance`, calls `governance.__init__(guardian)` first in its
+    constructor and exports `governance.hand_over`, `governance.set_guardian`,
+    `governance.guardian`, `governance.owner`. Reasons: "not owner", "not guardian", "no code",
+    "zero address".
 """
 from snekmate.auth import ownable
 
@@ -33,7 +36,7 @@ def __init__(_guardian: address):
     self._set_guardian(_guardian)
 
 
-# --- governance ------------------------------------------------------------------------------------------
+# --- governance ----------------------------------------------------------------------------------
 
 
 @external
@@ -56,7 +59,7 @@ def set_guardian(_guardian: address):
     self._set_guardian(_guardian)
 
 
-# --- views -----------------------------------------------------------------------------------------------
+# --- views ---------------------------------------------------------------------------------------
 
 
 @view
@@ -65,7 +68,7 @@ def owner() -> address:
     return ownable.owner
 
 
-# --- internals -------------------------------------------------------------------------------------------
+# --- internals -----------------------------------------------------------------------------------
 
 
 @view

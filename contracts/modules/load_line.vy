@@ -3,20 +3,23 @@
 """
 @title Load lines: severity and depth of every asset, and their clocks
 @license AGPL-3.0-only
-@notice FORMULAS 3. MM moves at a slope towards what was pushed when that tightens, at once when it loosens;
-    IM at once when it tightens, at a slope when it loosens.
-@dev lines[asset]: s 20 | s0 20 | i0 20 | depth 20 | depth0 20 | di0 20 | t0 32 | ramp_start 32 | L 24 | H 24 |
-    price_max_age/4 14 | open_max_age/4 10. s0, i0, depth0 and di0 are s_mm, s_im, depth_mm and depth_im at the
-    last push. t0 is effective time; listed means t0 > 0. L and H are `decimal_words` in USD.
+@notice FORMULAS 3. MM moves at a slope towards what was pushed when that tightens, at once when it
+    loosens; IM at once when it tightens, at a slope when it loosens.
+@dev lines[asset]: s 20 | s0 20 | i0 20 | depth 20 | depth0 20 | di0 20 | t0 32 | ramp_start 32 | L
+    24 | H 24 | price_max_age/4 14 | open_max_age/4 10. s0, i0, depth0 and di0 are s_mm, s_im,
+    depth_mm and depth_im at the last push. t0 is effective time; listed means t0 > 0. L and H are
+    `decimal_words` in USD.
 
-    A slope of x ppm an hour moves a clock by C(t) - C(t0) with C(t) = floor(t·x/3600): the rounding is that of
-    absolute time, so it telescopes, and pushing the same value again changes nothing, to the ppm.
+    A slope of x ppm an hour moves a clock by C(t) - C(t0) with C(t) = floor(t·x/3600): the rounding
+    is that of absolute time, so it telescopes, and pushing the same value again changes nothing, to
+    the ppm.
 
         s_mm = min(s, s0 + C_up)             depth_mm = max(depth, depth0 - C_down)
         s_im = max(s*, i0 - C_fall)          depth_im = min(depth*, di0 + C_rise)
 
-    s* = 10^6 and depth* = min(depth, depth_min) while the keeper is stale (now > t0 + max_age), else s and depth:
-    so s_mm <= s <= s_im and depth_im <= depth <= depth_mm at all times. LIVE uses s and depth.
+    s* = 10^6 and depth* = min(depth, depth_min) while the keeper is stale (now > t0 + max_age),
+    else s and depth: so s_mm <= s <= s_im and depth_im <= depth <= depth_mm at all times. LIVE uses
+    s and depth.
 
     The slopes and the ramp are fixed at deployment: changing them would move MM in that block.
 """
@@ -61,7 +64,6 @@ DEPTH_DOWN: immutable(uint256)
 DEPTH_UP: immutable(uint256)
 RAMP: immutable(uint256)  # [s]
 
-
 lines: uint256[40]
 
 
@@ -91,14 +93,12 @@ def clocks() -> IRiskEngine.Clocks:
     )
 
 
-# --- clocks ----------------------------------------------------------------------------------------------
+# --- clocks --------------------------------------------------------------------------------------
 
 
 @view
 @internal
-def _read(
-    _line: uint256, _basis: uint256, _clock: uint256, _now: uint256
-) -> (uint256, uint256):
+def _read(_line: uint256, _basis: uint256, _clock: uint256, _now: uint256) -> (uint256, uint256):
     """
     @dev Severity and depth [ppm] of the basis now. _clock is the word of `effective_time`.
         unsafe: times < 2**32, slopes < 2**20, values < 2**20; t0 <= _now.
@@ -147,13 +147,11 @@ def _ramp_of(_line: uint256, _now: uint256) -> (uint256, uint256):
     return unsafe_sub(_now, start), RAMP  # unsafe: start <= _now
 
 
-# --- writes ----------------------------------------------------------------------------------------------
+# --- writes --------------------------------------------------------------------------------------
 
 
 @internal
-def _set_line(
-    _asset: uint256, _severity: uint256, _depth: uint256, _clock: uint256, _now: uint256
-):
+def _set_line(_asset: uint256, _severity: uint256, _depth: uint256, _clock: uint256, _now: uint256):
     """
     @dev Every clock restarts from where it stands (FORMULAS 3).
     """

@@ -10,13 +10,15 @@
         requirement  ceil(R(N)) with the basis' severity and depth (`load_line`, `schedules`)
         INITIAL and LIVE: at least ceil(N·floor/1e6), at most N; INITIAL adds
         ceil((N - IM)·clamp(OI - L, 0, H - L)/(H - L)), OI = ceil(open_interest·stored price/1e18).
-    p is the stored price; while a jump is held, the worse of stored and held for INITIAL and LIVE, the better
-    for MAINTENANCE (worse: the lower for a long). A leg of unknown price (bit 1) has no MM.
-    For a holding: v = floor(amount·stored price/1e18), value v - min(v, ceil(R(v))) with the basis' haircuts; of
-    unknown price: 0 for INITIAL and LIVE. Positive cash is 0 for INITIAL and LIVE while the settlement token is
-    in doubt. Equity sums cash, legs and holdings in that order of meaning; sums are checked.
-    `known_since` is the latest of the legs', and of the grace after a pause; it may lie in the future.
-    A leg of size 0 adds its base and its state, nothing else.
+    p is the stored price; while a jump is held, the worse of stored and held for INITIAL and LIVE,
+    the better for MAINTENANCE (worse: the lower for a long). A leg of unknown price (bit 1) has no
+    MM.
+
+    For a holding: v = floor(amount·stored price/1e18), value v - min(v, ceil(R(v))) with the
+    basis' haircuts; of unknown price: 0 for INITIAL and LIVE. Positive cash is 0 for INITIAL and
+    LIVE while the settlement token is in doubt. `known_since` is the latest of the legs', and of
+    the grace after a pause; it may lie in the future. A leg of size 0 adds its base and its state,
+    nothing else. Sizes and open interests of 2**120 and more revert.
 
     liquidation_size: see there. Widths: |size| < 2**111, price < 2**90, |G| < 2**94 (FORMULAS 1).
 """
@@ -45,7 +47,7 @@ SIGNED_WAD: constant(int256) = 10**18
 M32: constant(uint256) = 2**32 - 1
 
 
-# --- the ledger's questions ------------------------------------------------------------------------------
+# --- the ledger's questions ----------------------------------------------------------------------
 
 
 @view
@@ -94,7 +96,8 @@ def assess(
             state |= effective_time.OLD
             if age > max_age:
                 state |= effective_time.UNKNOWN
-        # Value
+            # Value
+
         product: int256 = unsafe_mul(
             leg.size,
             unsafe_sub(convert(price, int256), words._funding(word, now, max_age)),
@@ -169,9 +172,7 @@ def quote(_market: uint256) -> IRiskEngine.Quote:
     config: uint256 = prices.configs[_market]
     state: uint256 = 0
     since: uint256 = 0
-    state, since = prices._state(
-        _market, word, line, effective_time._base_state(clock, now), now
-    )
+    state, since = prices._state(_market, word, line, effective_time._base_state(clock, now), now)
     cap: uint256 = decimal_words._decode(line >> load_line.HARD_CAP) * WAD
     if cap == 0:
         cap = max_value(uint256)
@@ -187,15 +188,16 @@ def quote(_market: uint256) -> IRiskEngine.Quote:
     )
 
 
-# --- the liquidator's questions --------------------------------------------------------------------------
+# --- the liquidator's questions ------------------------------------------------------------------
 
 
 @view
 @external
 def reference_of(_market: uint256) -> IRiskEngine.Reference:
     """
-    @notice Mark, P_ref, and the calm MM rate of bracket 0 (if P_ref was observed before a ramp's end: the lower
-        of the two tables'): what an opposite account at or above MM then is sure to own.
+    @notice Mark, P_ref, and the calm MM rate of bracket 0 (if P_ref was observed before a ramp's
+        end: the lower of the two tables'): what an opposite account at or above MM then is sure to
+        own.
     """
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
@@ -224,14 +226,16 @@ def liquidation_size(
     _market: uint256, _size: int256, _equity: int256, _requirement: uint256, _fee: uint256
 ) -> uint256:
     """
-    @notice Smallest size to take of a leg so that E >= (1+b)·MM afterwards; all of it if none is (FORMULAS 4).
-    @dev With N = ceil(|size|·P/1e18), MM_rest = max(0, _requirement - ceil(R(N))) and q in base wei, exactly:
-        g(q) = E - fee·P·q/1e24 - (1+b)·(MM_rest + R(N - P·q/1e18)). Newton from q = 0 on this concave function:
-        q += ceil(-g/(P·((1+b)·r - fee))), r the marginal rate at the present point (the lower bracket's at a
-        bound). It never jumps over a root, each step lands in a lower bracket or ends; at most 18 steps for the
-        two tables of a ramp. Ends at g >= 0 or q >= |size| (then |size|; also if (1+b)·r <= fee).
-        Everything is multiplied by 4·1e18·1e12·ramp, ramp = 1 outside a ramp: checked 256-bit products, which
-        bound N and E to 2**113 wei (1e16 USD) inside a ramp and 2**133 outside.
+    @notice Smallest size to take of a leg so that E >= (1+b)·MM afterwards; all of it if none is
+        (FORMULAS 4).
+    @dev With N = ceil(|size|·P/1e18), MM_rest = max(0, _requirement - ceil(R(N))) and q in base
+        wei, exactly: g(q) = E - fee·P·q/1e24 - (1+b)·(MM_rest + R(N - P·q/1e18)). Newton from q = 0
+        on this concave function: q += ceil(-g/(P·((1+b)·r - fee))), r the marginal rate at the
+        present point (the lower bracket's at a bound). It never jumps over a root, each step lands
+        in a lower bracket or ends; at most 18 steps for the two tables of a ramp. Ends at g >= 0 or
+        q >= |size| (then |size|; also if (1+b)·r <= fee). Everything is multiplied by
+        4·1e18·1e12·ramp, ramp = 1 outside a ramp: checked 256-bit products, which bound N and |E| to
+        2**132 wei (5e21 USD).
     """
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
@@ -301,9 +305,7 @@ def collateral_terms(_token: uint256) -> (uint256, uint256, uint256):
     scale: uint256 = 0
     rate: uint256 = 0
     above: bool = False
-    total, scale, rate, above = requirement._require_margin(
-        asset, 0, 0, MAINTENANCE, clock, now
-    )
+    total, scale, rate, above = requirement._require_margin(asset, 0, 0, MAINTENANCE, clock, now)
     return (
         rate * PPM // scale,
         prices.prices[asset] >> words.PRICE,
@@ -311,7 +313,7 @@ def collateral_terms(_token: uint256) -> (uint256, uint256, uint256):
     )
 
 
-# --- the lens' questions ---------------------------------------------------------------------------------
+# --- the lens' questions -------------------------------------------------------------------------
 
 
 @view
@@ -375,7 +377,7 @@ def tier_requirement(_market: uint256, _size: int256, _basis: uint256) -> uint25
     )
 
 
-# --- internals -------------------------------------------------------------------------------------------
+# --- internals -----------------------------------------------------------------------------------
 
 
 @pure
@@ -403,8 +405,9 @@ def _surcharge(
 ) -> uint256:
     """
     @dev The requirement with open-interest scaling (DESIGN 5); _line has caps.
-        unsafe: open interest < 2**120, price < 2**90, caps < 2**74·1e18 = 2**134; margin <= notional, low <
-        interest, L < H. The product is checked: it reaches 2**256 only above 1e20 USD.
+        unsafe: open interest < 2**120, price < 2**90, caps < 2**74·1e18 = 2**134; margin <=
+        notional, low < interest, L < H. The product is checked: it reaches 2**256 only above 1e20
+        USD.
     """
     low: uint256 = unsafe_mul(decimal_words._decode(_line >> load_line.SOFT_CAP), WAD)
     interest: uint256 = unsafe_div(

@@ -6,10 +6,11 @@
 @dev price:    price 90 | F int94 | rate int24 | observed 32 | lag 10 | flags 6
      settling: P_ref 90 | its observation time 32 | aftermath_until 32 | known_since 32 | spare 70
      pending:  price 90 | observed 32 | seen 32 | spare 102
-     config:   band 20 | max_move 20 | max_deviation 20 | funding_cap 20 | price_max_age 16 | maker_fee 16 |
-               taker_fee 16 | min_size 20 + 5 | listed 1 | has_feed 1 | calm_mmr 20 | spare 81;
-               calm_mmr is the lower calm MM rate of bracket 0 of the tables in storage
-     guard:    feed 160 | max_age 32 | decimals 8 | spare 56, with answer limits max 128 | min 128 beside it
+     config:   band 20 | max_move 20 | max_deviation 20 | funding_cap 20 | price_max_age 16 |
+               maker_fee 16 | taker_fee 16 | min_size 20 + 5 | listed 1 | has_feed 1 | calm_mmr 20 |
+               spare 81; calm_mmr is the lower calm MM rate of bracket 0 of the tables in storage
+     guard:    feed 160 | max_age 32 | decimals 8 | spare 56, with answer limits max 128 | min 128
+     beside it
     Times are effective. lag = effective time of the report - observed. Rate in 1e-11 per second.
 """
 
@@ -55,9 +56,9 @@ F_MAX: constant(int256) = 87 * 10**26  # [USD wad per base] of what is stored
 @internal
 def _funding(_word: uint256, _now: uint256, _max_age: uint256) -> int256:
     """
-    @dev F now [USD wad per base]: accrues floor(price·rate·dt/1e11) from the report (observed + lag) to the earlier
-        of _now and observed + _max_age. What is stored is clamped to ±F_MAX; at most .23·1e27 comes on top
-        (10 % per 8 h over 2**16 s), so |P - F| < 1e28.
+    @dev F now [USD wad per base]: accrues floor(price·rate·dt/1e11) from the report (observed +
+        lag) to the earlier of _now and observed + _max_age. What is stored is clamped to ±F_MAX; at
+        most .23·1e27 comes on top (10 % per 8 h over 2**16 s), so |P - F| < 1e28.
         unsafe: price < 2**90, |rate| < 2**23, dt < 2**16, |F| < 2**93.
     """
     funding: int256 = convert(convert(_word << 90, bytes32), int256) >> 162

@@ -3,20 +3,23 @@
 """
 @title Prices: what is known of them, and settling
 @license AGPL-3.0-only
-@notice Stores the words of `price_words` and answers for each asset: price, F, state; P_ref while settling.
-@dev The price of an asset is unknown (bit 1) when it has none, its last report is pending or was refused by the
-    reference, now > observed + price_max_age, in `grace` of its own (now < known_since) or of all assets. A
-    market is in aftermath (bit 2) while now < aftermath_until. Bit 4 is set by the reference (stale, zero,
-    negative, at its limits, unreadable) or by guardian and governance; bit 8 when now > observed + open_max_age.
+@notice Stores the words of `price_words` and answers for each asset: price, F, state; P_ref while
+    settling.
+@dev The price of an asset is unknown (bit 1) when it has none, its last report is pending or was
+    refused by the reference, now > observed + price_max_age, in `grace` of its own (now <
+    known_since) or of all assets. A market is in aftermath (bit 2) while now < aftermath_until. Bit
+    4 is set by the reference (stale, zero, negative, at its limits, unreadable) or by guardian and
+    governance; bit 8 when now > observed + open_max_age.
 
-    P_ref is the mark in force when settling began, and `round` the observation time of that mark: it grows when
-    P_ref is taken anew, and charges booked against one mark share one round, settling or not. While settling goes
-    on without a known, calm moment in between ("continuing") P_ref stays. It is written when a jump is held or
-    a report refused, and when a report is accepted that ends an unknown price or moves by more than MMR_0.
+    P_ref is the mark in force when settling began, and `round` the observation time of that mark:
+    it grows when P_ref is taken anew, and charges booked against one mark share one round, settling
+    or not. While settling goes on without a known, calm moment in between ("continuing") P_ref
+    stays. It is written when a jump is held or a report refused, and when a report is accepted that
+    ends an unknown price or moves by more than MMR_0.
 
-    known_since is when the last episode of unknown price ended: the report's effective time after a held or
-    refused price, `grace` later after a gap, the end of the general grace if that is later. It is kept for
-    EPISODE_MEMORY after, longer than any auction lasts.
+    known_since is when the last episode of unknown price ended: the report's effective time after a
+    held or refused price, `grace` later after a gap, the end of the general grace if that is later.
+    It is kept for EPISODE_MEMORY after, longer than any auction lasts.
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import checks
@@ -35,7 +38,6 @@ MARKETS: constant(uint256) = 32
 EPISODE_MEMORY: constant(uint256) = 86_400
 M32: constant(uint256) = 2**32 - 1
 
-
 prices: uint256[40]
 settling: uint256[40]
 held: uint256[40]
@@ -44,7 +46,7 @@ guards: uint256[40]
 limits: uint256[40]
 
 
-# --- liquidator ------------------------------------------------------------------------------------------
+# --- liquidator ----------------------------------------------------------------------------------
 
 
 @external
@@ -61,7 +63,7 @@ def begin_aftermath(_market: uint256):
     self.prices[_market] |= flags
 
 
-# --- guardian --------------------------------------------------------------------------------------------
+# --- guardian ------------------------------------------------------------------------------------
 
 
 @external
@@ -77,7 +79,7 @@ def set_reduce_only(_asset: uint256, _reduce_only: bool):
     log IRiskEngine.ReduceOnlySet(caller=msg.sender, asset=_asset, reduce_only=_reduce_only)
 
 
-# --- internals: state ------------------------------------------------------------------------------------
+# --- internals: state ----------------------------------------------------------------------------
 
 
 @view
@@ -95,9 +97,7 @@ def _state(
     flags: uint256 = _word & words.M6
     if age > unsafe_mul(_line & load_line.M10, load_line.AGE_UNIT):
         state |= effective_time.OLD
-        if age > unsafe_mul(
-            _line >> load_line.PRICE_AGE & load_line.M14, load_line.AGE_UNIT
-        ):
+        if age > unsafe_mul(_line >> load_line.PRICE_AGE & load_line.M14, load_line.AGE_UNIT):
             state |= effective_time.UNKNOWN
     if flags != 0:
         if flags & (words.PENDING | words.REFUSED) != 0:
@@ -135,7 +135,7 @@ def _max_age(_line: uint256) -> uint256:
     return (_line >> load_line.PRICE_AGE & load_line.M14) * load_line.AGE_UNIT
 
 
-# --- internals: settling ---------------------------------------------------------------------------------
+# --- internals: settling -------------------------------------------------------------------------
 
 
 @view
@@ -144,8 +144,9 @@ def _is_continuing(
     _word: uint256, _settling: uint256, _clock: uint256, _now: uint256, _price_age: uint256
 ) -> bool:
     """
-    @dev The settling of _settling has gone on without a break until now, so its P_ref stands. A price that
-        became unknown by age, or by the general grace, continues it if it had not ended by then.
+    @dev The settling of _settling has gone on without a break until now, so its P_ref stands. A
+        price that became unknown by age, or by the general grace, continues it if it had not ended
+        by then.
     """
     flags: uint256 = _word & words.M6
     if flags & words.EPISODE == 0:
@@ -169,8 +170,9 @@ def _settle(
     _since: uint256,
 ) -> uint256:
     """
-    @dev Begin or prolong settling: _until of the aftermath and _since of the known price only grow. Returns the
-        flag the caller must put into the price word. _word is the price word before the report.
+    @dev Begin or prolong settling: _until of the aftermath and _since of the known price only grow.
+        Returns the flag the caller must put into the price word. _word is the price word before the
+        report.
     """
     price_age: uint256 = self.configs[_asset] >> words.PRICE_AGE & words.M16
     settling: uint256 = self.settling[_asset]

@@ -3,16 +3,17 @@
 """
 @title M-of-N signatures over reports and pushes
 @license AGPL-3.0-only
-@notice Signers are a list governance sets (`RiskSettings`); the guardian may freeze one. A message counts when at least
-    M distinct active signers signed it.
-@dev EIP-712, domain name "Plimsoll", version "1", chain id and contract recomputed if the chain id changes.
-    Signatures come in strictly ascending order of the recovered address, which makes them distinct. s must be
-    low; ecrecover gives the zero address for a v other than 27 or 28 and for anything unrecoverable, and that
-    is never above the previous one. (Not snekmate's ecdsa: its two reasons cost 300 bytes.) More than M
-    signatures are allowed.
-    A frozen signer still counts in N: freezing never lowers M. It stays frozen until governance names it in a
-    new list.
-    Reasons: "bad signer" (unknown, frozen, not above the one before, malleable), "quorum", "not guardian".
+@notice Signers are a list governance sets (`RiskSettings`); the guardian may freeze one. A message
+    counts when at least M distinct active signers signed it.
+@dev EIP-712, domain name "Plimsoll", version "1", chain id and contract recomputed if the chain id
+    changes. Signatures come in strictly ascending order of the recovered address, which makes them
+    distinct. s must be low; ecrecover gives the zero address for a v other than 27 or 28 and for
+    anything unrecoverable, and that is never above the previous one. (Not snekmate's ecdsa: its two
+    reasons cost 300 bytes.) More than M signatures are allowed.
+    A frozen signer still counts in N: freezing never lowers M. It stays frozen until governance
+    names it in a new list.
+    Reasons: "bad signer" (unknown, frozen, not above the one before, malleable), "quorum", "not
+    guardian".
 """
 from snekmate.utils import eip712_domain_separator as eip712
 
@@ -37,7 +38,7 @@ def __init__():
     eip712.__init__("Plimsoll", "1")
 
 
-# --- guardian --------------------------------------------------------------------------------------------
+# --- guardian ------------------------------------------------------------------------------------
 
 
 @external
@@ -51,7 +52,7 @@ def freeze_signer(_signer: address):
     log IRiskEngine.SignerFrozen(guardian=msg.sender, signer=_signer)
 
 
-# --- internals -------------------------------------------------------------------------------------------
+# --- internals -----------------------------------------------------------------------------------
 
 
 @view

@@ -3,28 +3,31 @@
 """
 @title Price reports: quorum, median, guards
 @license AGPL-3.0-only
-@notice Every signer signs his own quotes for the same assets and time; the median of each asset passes its
-    guards or not. What concerns one asset never stops the batch.
-@dev EIP-712: Report(uint256 observed,uint256[] assets,uint256[] quotes), quote = price·2^32 + premium_ppm + 2^31.
-    The batch reverts for: paused, wrong grid, future, older than 2 periods, signatures, lengths.
-    For one asset, in this order (times effective: observed - paused_total):
-     1  not listed, observed <= stored observed, or a report of it was accepted in this block (same effective
-        time): skipped. With a jump held: also observed <= the held one's, or held in this block.
-     2  quotes sorted as packed words, median = the lower middle. Price 0 or above 1e27, or (max - min)·1e6 >
-        max_spread·median: skipped, nothing changes.
-     3  reference feed, if set: unusable (unreadable, updated never, in the future or longer than max_age ago
-        in block time, answer <= 0, at or beyond its limits): bit 4, no further check. Usable: bit 4
-        cleared; |p - ref|·1e6 > max_deviation·ref: refused, the price is unknown until one is accepted.
-     4  |p - stored|·1e6 > max_move·stored (never for the first): with a jump held on the same side of the
-        stored price: if observed >= held observed + confirm_delay the nearer of the two is accepted, else the
-        held one stays; otherwise p is held (an other-side jump replaces the held one).
-     5  accepted: F accrues at the old rate up to now (`price_words._funding`), then price, rate, observed.
-        rate = floor(clamp(premium, ±funding_cap)·125/36) in 1e-11 per second (premium per 8 h).
-        The stored premium is the median quote's, also when the held price is the nearer.
-        A market's |p - stored|·1e12 > stored·r_0(s_mm), the MM rate of the table in force: aftermath.
-        An old price older than price_max_age: `grace`. Both begin settling (`prices`).
-    Reasons: "paused", "period" (off the grid, or future), "expired", "bad parameters" (lengths); signatures:
-    `quorum`; feeds: `chainlink`.
+@notice Every signer signs his own quotes for the same assets and time; the median of each asset
+    passes its guards or not. What concerns one asset never stops the batch.
+@dev EIP-712: Report(uint256 observed,uint256[] assets,uint256[] quotes), quote = price·2^32 +
+    premium_ppm + 2^31. The batch reverts for: paused, wrong grid, future, older than 2 periods,
+    signatures, lengths. For one asset, in this order (times effective: observed - paused_total):
+     1  not listed, observed <= stored observed, or a report of it was accepted in this block (same
+        effective time): skipped. With a jump held: also observed <= the held one's, or held in this
+        block.
+     2  quotes sorted as packed words, median = the lower middle. Price 0 or above 1e27, or (max -
+        min)·1e6 > max_spread·median: skipped, nothing changes.
+     3  reference feed, if set: unusable (unreadable, updated never, in the future or longer than
+        max_age ago in block time, answer <= 0, at or beyond its limits): bit 4, no further check.
+        Usable: bit 4 cleared; |p - ref|·1e6 > max_deviation·ref: refused, the price is unknown
+        until one is accepted.
+     4  |p - stored|·1e6 > max_move·stored (never for the first): with a jump held on the same side
+        of the stored price: if observed >= held observed + confirm_delay the nearer of the two is
+        accepted, else the held one stays; otherwise p is held (an other-side jump replaces the held
+        one).
+     5  accepted: F accrues at the old rate up to now (`price_words._funding`), then price, rate,
+        observed. rate = floor(clamp(premium, ±funding_cap)·125/36) in 1e-11 per second (premium per
+        8 h). The stored premium is the median quote's, also when the held price is the nearer.
+        A market's |p - stored|·1e12 > stored·r_0(s_mm), the MM rate of the table in force:
+        aftermath. An old price older than price_max_age: `grace`. Both begin settling (`prices`).
+    Reasons: "paused", "period" (off the grid, or future), "expired", "bad parameters" (lengths);
+    signatures: `quorum`; feeds: `chainlink`.
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import chainlink
@@ -60,7 +63,7 @@ struct Batch:
     base: uint256  # state bits common to every asset
 
 
-# --- keeper ----------------------------------------------------------------------------------------------
+# --- keeper --------------------------------------------------------------------------------------
 
 
 @external
@@ -113,7 +116,7 @@ def report(
     )
 
 
-# --- internals: message ----------------------------------------------------------------------------------
+# --- internals: message --------------------------------------------------------------------------
 
 
 @view
@@ -149,7 +152,7 @@ def _check_signatures(
         signer = quorum._check_signature(struct_hash, signature, signer)
 
 
-# --- internals: one asset --------------------------------------------------------------------------------
+# --- internals: one asset ------------------------------------------------------------------------
 
 
 @internal
@@ -233,7 +236,7 @@ def _read_reference(_asset: uint256) -> uint256:
     if block.timestamp - updated > guard >> 64 & M32:
         return 0
     # limits are below 2**128, decimals at most 18
-    return value * 10 ** (18 - (guard >> 56 & 255))
+    return value * 10**(18 - (guard >> 56 & 255))
 
 
 @view

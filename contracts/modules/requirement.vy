@@ -19,8 +19,9 @@ def _require_margin(
     _asset: uint256, _n: uint256, _unit: uint256, _basis: uint256, _clock: uint256, _now: uint256
 ) -> (uint256, uint256, uint256, bool):
     """
-    @dev Numerator, denominator, marginal rate over the same denominator, above the last bound. _unit is the unit
-        of _n in wei per 10^18 times 10^12 (`schedules`), _clock the word of `effective_time`.
+    @dev Numerator, denominator, marginal rate over the same denominator, above the last bound.
+        _unit is the unit of _n in wei per 10^18 times 10^12 (`schedules`), _clock the word of
+        `effective_time`.
         unsafe: _asset < 40 (checked by reading its line), ramp < 2**20, depth·unit < 2**120.
     """
     line: uint256 = load_line.lines[_asset]

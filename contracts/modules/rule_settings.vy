@@ -4,9 +4,9 @@
 @title Rules of reports and pushes, signers, and the contracts the engine listens to
 @license AGPL-3.0-only
 @notice Words: `effective_time` (price rules, keeper's max_age and depth_min) and `steward`.
-@dev Bounds: period 1..500 s, max_spread 1..10 %, confirm_delay 1..3600 s, grace and settle_window 60..7200 s;
-    steps up 25 %, down 5 %, depth fall 25 %, rise 5 % at most, min_delay 60 s..1 day, max_age from 3·min_delay to
-    30 days, depth_min 5..100 %. M of N signers: 2N/3 <= M <= N.
+@dev Bounds: period 1..500 s, max_spread 1..10 %, confirm_delay 1..3600 s, grace and settle_window
+    60..7200 s; steps up 25 %, down 5 %, depth fall 25 %, rise 5 % at most, min_delay 60 s..1 day,
+    max_age from 3·min_delay to 30 days, depth_min 5..100 %. M of N signers: 2N/3 <= M <= N.
     Reasons: "out of bounds", "bad parameters", "not owner".
 """
 from contracts.interfaces import IRiskSettings
@@ -23,7 +23,7 @@ PPM: constant(uint256) = 10**6
 _signers: DynArray[address, 9]
 
 
-# --- governance ------------------------------------------------------------------------------------------
+# --- governance ----------------------------------------------------------------------------------
 
 
 @external
@@ -79,7 +79,7 @@ def set_liquidator(_liquidator: address):
     log IRiskSettings.LiquidatorSet(liquidator=_liquidator)
 
 
-# --- views -----------------------------------------------------------------------------------------------
+# --- views ---------------------------------------------------------------------------------------
 
 
 @view
@@ -120,7 +120,7 @@ def signers() -> (DynArray[address, 9], uint256):
     return self._signers, engine_link._load(tables.SCALARS, scalars.THRESHOLD)
 
 
-# --- internals -------------------------------------------------------------------------------------------
+# --- internals -----------------------------------------------------------------------------------
 
 
 @internal
@@ -131,7 +131,7 @@ def _set_price_rules(_rules: IRiskSettings.PriceRules):
     checks._check_bounds(_rules.grace, 60, 7_200)
     checks._check_bounds(_rules.settle_window, 60, 7_200)
     word: uint256 = engine_link._load(tables.CLOCK, 0)
-    word &= ~(2 ** (time.PERIOD + 10) - 2**time.WINDOW)
+    word &= ~(2**(time.PERIOD + 10) - 2**time.WINDOW)
     word |= _rules.period << time.PERIOD | _rules.max_spread << time.SPREAD
     word |= _rules.confirm_delay << time.CONFIRM | _rules.grace << time.GRACE
     engine_link._store(tables.CLOCK, 0, word | _rules.settle_window << time.WINDOW)
@@ -148,7 +148,9 @@ def _set_push_rules(_rules: IRiskSettings.PushRules):
     checks._check_bounds(_rules.max_age, 3 * _rules.min_delay, 2_592_000)
     checks._check_bounds(_rules.depth_min, 50_000, PPM)
     rules: uint256 = _rules.step_up << 84 | _rules.step_down << 64 | _rules.depth_fall << 44
-    engine_link._store(tables.SCALARS, scalars.RULES, rules | _rules.depth_rise << 24 | _rules.min_delay)
+    engine_link._store(
+        tables.SCALARS, scalars.RULES, rules | _rules.depth_rise << 24 | _rules.min_delay
+    )
     word: uint256 = engine_link._load(tables.CLOCK, 0)
     word &= ~(time.M24 << time.MAX_AGE | time.M20 << time.DEPTH_MIN)
     word |= _rules.max_age << time.MAX_AGE | _rules.depth_min << time.DEPTH_MIN

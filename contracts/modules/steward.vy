@@ -3,16 +3,19 @@
 """
 @title Steward: what a push of severity and depth may do
 @license AGPL-3.0-only
-@notice One message for several assets, signed whole by a quorum. Any failing check reverts it whole.
+@notice One message for several assets, signed whole by a quorum. Any failing check reverts it
+    whole.
 @dev EIP-712: Push(bytes32 inputs,uint256 valid_until,Line[] lines)
-    Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce). `inputs` is the hash of the data the push
-    was computed from (provenance), only logged. `valid_until` is Unix time; `nonce` the effective time of the
-    push it builds on (t0 of the load line), which at least min_delay >= 60 s makes strictly rising.
-    Steps are against the values last pushed, not against the clocks. A depth below depth_min is accepted only
-    if it does not fall: governance may raise depth_min above the depth in force without locking the keeper out.
-    rules: step_up 20 | step_down 20 | depth_fall 20 | depth_rise 20 | min_delay 24; max_age and depth_min are
-    in the word of `effective_time`.
-    Reasons: "expired", "nonce" (also: not listed), "too soon", "out of bounds" (values, steps), "paused"; signatures: `quorum`.
+    Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce). `inputs` is the hash of the
+    data the push was computed from (provenance), only logged. `valid_until` is Unix time; `nonce`
+    the effective time of the push it builds on (t0 of the load line), which at least min_delay >=
+    60 s makes strictly rising. Steps are against the values last pushed, not against the clocks. A
+    depth below depth_min is accepted only if it does not fall: governance may raise depth_min above
+    the depth in force without locking the keeper out.
+    rules: step_up 20 | step_down 20 | depth_fall 20 | depth_rise 20 | min_delay 24; max_age and
+    depth_min are in the word of `effective_time`.
+    Reasons: "expired", "nonce" (also: not listed), "too soon", "out of bounds" (values, steps),
+    "paused"; signatures: `quorum`.
 """
 from contracts.interfaces import IRiskEngine
 from contracts.modules import checks
@@ -37,7 +40,7 @@ M20: constant(uint256) = 2**20 - 1
 M24: constant(uint256) = 2**24 - 1
 
 
-# --- keeper ----------------------------------------------------------------------------------------------
+# --- keeper --------------------------------------------------------------------------------------
 
 
 @external
@@ -66,7 +69,7 @@ def push(
     log IRiskEngine.Pushed(pusher=msg.sender, inputs=_inputs, lines=_lines)
 
 
-# --- internals -------------------------------------------------------------------------------------------
+# --- internals -----------------------------------------------------------------------------------
 
 
 @view

@@ -3,9 +3,9 @@
 """
 @title The engine's words, to be read by anyone and written by the settings contract
 @license AGPL-3.0-only
-@notice Governance's setters, their bounds and packing live in `RiskSettings` (EIP-170 leaves no room for them
-    here). It is fixed at deployment, immutable, and passes on only what the owner sets and its checks admit;
-    this contract trusts it with every word.
+@notice Governance's setters, their bounds and packing live in `RiskSettings` (EIP-170 leaves no
+    room for them here). It is fixed at deployment, immutable, and passes on only what the owner
+    sets and its checks admit; this contract trusts it with every word.
 @dev Reason: "not allowed".
 """
 from contracts.modules import checks
