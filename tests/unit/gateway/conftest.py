@@ -8,7 +8,11 @@ from typing import Any
 import boa
 import pytest
 
+from tests.support.fixtures import deployed_world
+
 from .desk import MARKET, NOON, WAD, Desk, person
+
+__all__ = ["deployed_world"]
 
 
 def _sources_digest() -> str:
@@ -24,11 +28,11 @@ boa.interpret.set_cache_dir(f".cache/titanoboa/{_sources_digest()}")
 
 
 @pytest.fixture(scope="session")
-def deployed_desk() -> Desk:
+def deployed_desk(gateway_deployer: Any) -> Desk:
     boa.env.timestamp = NOON
     engine = boa.load("contracts/mocks/RiskEngineMock.vy")
     clearinghouse = boa.load("contracts/mocks/ClearinghouseMock.vy")
-    gateway = boa.load("contracts/OrderGateway.vy", clearinghouse.address, engine.address)
+    gateway = gateway_deployer.deploy(clearinghouse.address, engine.address)
     engine.set_mark(MARKET, 2_000 * WAD)
     return Desk(
         gateway=gateway,
@@ -56,3 +60,8 @@ def wallet_deployer() -> Any:
 @pytest.fixture(scope="session")
 def token_deployer() -> Any:
     return boa.load_partial("contracts/mocks/TokenMock.vy")
+
+
+@pytest.fixture(scope="session")
+def gateway_deployer() -> Any:
+    return boa.load_partial("contracts/OrderGateway.vy")
