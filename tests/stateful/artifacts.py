@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,7 +15,8 @@ import vyper
 
 from .driver import Artifact
 
-CACHE = Path("build/artifacts")
+CACHE = Path(os.environ.get("ARTIFACTS", "build/artifacts"))
+IMPORT = re.compile(r"^from (contracts[\w.]*) import (\w+)", re.MULTILINE)
 PATHS = {
     "TokenMock": "contracts/mocks/TokenMock.vy",
     "StubGateway": "contracts/mocks/stubs/StubGateway.vy",
@@ -23,10 +26,11 @@ PATHS = {
 @cache
 def artifact(name: str) -> Artifact:
     """A contract of this tree by name; paths are relative to the working directory."""
-    kept = CACHE / f"{name}-{_sources()}.pickle"
+    path = Path(PATHS.get(name, f"contracts/{name}.vy"))
+    kept = CACHE / f"{name}-{_fingerprint(path)}.pickle"
     if kept.exists():
         return Artifact(*pickle.loads(kept.read_bytes()))
-    fields = _compiled(PATHS.get(name, f"contracts/{name}.vy"))
+    fields = _compiled(path)
     CACHE.mkdir(parents=True, exist_ok=True)
     fresh = kept.with_suffix(f".{id(fields)}")
     fresh.write_bytes(pickle.dumps(fields))
@@ -34,22 +38,31 @@ def artifact(name: str) -> Artifact:
     return Artifact(*fields)
 
 
-def _compiled(path: str) -> tuple[Any, ...]:
+def _compiled(path: Path) -> tuple[Any, ...]:
     import boa
     from vyper.compiler.output import build_abi_output
 
-    data = boa.load_partial(path).compiler_data
+    data = boa.load_partial(str(path)).compiler_data
     layout = dict(_flat(data.storage_layout.get("storage_layout", {})))
-    return Path(path).stem, build_abi_output(data), data.bytecode, layout
+    return path.stem, build_abi_output(data), data.bytecode, layout
 
 
-@cache
-def _sources() -> str:
-    """Hash of all the sources and the compiler."""
+def _fingerprint(path: Path) -> str:
+    """Hash of the compiler, a source and all it imports."""
     digest = hashlib.sha256(vyper.__version__.encode())
-    for path in sorted(Path("contracts").rglob("*.vy*")):
-        digest.update(f"{path}".encode() + path.read_bytes())
+    for source in sorted(_closure(path, set())):
+        digest.update(f"{source}".encode() + source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _closure(path: Path, seen: set[Path]) -> set[Path]:
+    seen.add(path)
+    for folder, name in IMPORT.findall(path.read_text()):
+        for suffix in (".vy", ".vyi"):
+            source = Path(folder.replace(".", "/")) / f"{name}{suffix}"
+            if source.exists() and source not in seen:
+                _closure(source, seen)
+    return seen
 
 
 def _flat(layout: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, int]]:

@@ -1,0 +1,29 @@
+"""The state machine of tests/stateful on Ape and Anvil: a short profile, with Ape's own artifacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ape import chain, project
+from eth_utils import to_bytes
+
+from tests.stateful.anvil_driver import AnvilDriver
+from tests.stateful.artifacts import artifact
+from tests.stateful.driver import Artifact
+from tests.stateful.running import run
+
+
+def test_machine__on_anvil__agrees_with_the_model() -> None:
+    start = chain.pending_timestamp // 10 * 10 + 100
+    with chain.isolate():
+        driver = AnvilDriver(chain.provider.uri, start)
+        tally = run(driver, _built, examples=8, steps=30)
+    assert sum(tally.done.values()) > 0
+    assert not [rule for rule in tally.vacuous() if tally.tried[rule] >= 20]
+
+
+def _built(name: str) -> Artifact:
+    """Code as Ape compiled it; only the storage layout is the compiler's again."""
+    own: Any = project.get_contract(name).contract_type
+    code = to_bytes(hexstr=own.deployment_bytecode.bytecode)
+    return Artifact(name, artifact(name).abi, code, artifact(name).layout)
