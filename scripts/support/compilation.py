@@ -1,7 +1,7 @@
 """Compiles what is deployed, from the sources as they are.
 
-Ape compiles a contract anew when its own file changed, but not when a module it imports did, so what
-it has in its cache may be old. `refresh` compares all sources with those of its last run.
+Ape compiles a contract anew when its own file changed, but not when a module it imports did, so
+what it has in its cache may be old. `refresh` compares all sources with those of its last run.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from oracle.engine.steward import PushRules as PushRulesTwin
 from oracle.engine.tiers import TierRow
 from oracle.engine.units import Refused
 from scripts.support.dev_keys import LOCAL_CHAIN, dev_address, known_among
+from scripts.support.errors import ScriptError
 
 WAD: Final = 10**18
 PPM: Final = 10**6
@@ -43,7 +44,7 @@ MOCK: Final = "mock"
 LEAST_DELAY: Final = 48 * 3_600  # [s] of the timelock, off the local chain
 
 
-class ConfigError(Exception):
+class ConfigError(ScriptError):
     """The file cannot be used. One sentence."""
 
 

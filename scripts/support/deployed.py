@@ -9,6 +9,7 @@ from typing import Any, Final
 import ape
 from eth_utils.crypto import keccak
 
+from scripts.support.errors import ScriptError
 from scripts.support.files import read_json, write_json
 
 ZERO: Final = "0x" + "00" * 20
@@ -29,7 +30,7 @@ CONTRACTS: Final = {
 }
 
 
-class DeploymentError(Exception):
+class DeploymentError(ScriptError):
     """Deploying or loading went wrong. One sentence."""
 
 
@@ -77,12 +78,11 @@ class Deployment:
     @classmethod
     def load(cls, path: Path | None = None, folder: Path = FOLDER) -> Deployment:
         """The deployment on the connected chain, whose code is there."""
-        chain_id = ape.chain.chain_id
-        path = path_of(chain_id, folder) if path is None else path
+        path = path_of(chain_id(), folder) if path is None else path
         values = read_json(path)
         if values is None:
             raise DeploymentError(
-                f"There is no deployment for chain {chain_id} ({path}): run `ape run deploy` first."
+                f"There is no deployment for chain {chain_id()} ({path}): `ape run deploy` first."
             )
         try:
             deployment = cls(**values)
@@ -93,16 +93,16 @@ class Deployment:
 
     def check(self, path: Path) -> None:
         """Refuse to be used on another chain."""
-        chain_id = ape.chain.chain_id
-        if self.chain_id != chain_id:
+        connected = chain_id()
+        if self.chain_id != connected:
             raise DeploymentError(
-                f"{path} is a deployment on chain {self.chain_id}, but this is chain {chain_id}."
+                f"{path} is a deployment on chain {self.chain_id}, but this is chain {connected}."
             )
         for name, expected in self.code_hashes.items():
             if code_hash(self.addresses[name]) != expected:
                 raise DeploymentError(
                     f"The {name} of {path} ({self.addresses[name]}) is not on this chain: it is"
-                    f" another chain with id {chain_id}, or it was restarted."
+                    f" another chain with id {connected}, or it was restarted."
                 )
 
     @property
@@ -113,6 +113,11 @@ class Deployment:
 
 def path_of(chain_id: int, folder: Path = FOLDER) -> Path:
     return folder / f"{chain_id}.json"
+
+
+def chain_id() -> int:
+    """What the node says it is."""
+    return int(ape.chain.provider.make_request("eth_chainId", []), 16)
 
 
 def container(name: str) -> Any:

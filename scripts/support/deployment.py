@@ -19,6 +19,7 @@ from typing import Any, Final
 import ape
 from eth_utils.crypto import keccak
 
+from scripts.support.compilation import refresh
 from scripts.support.config import MOCK, TOKENS, WAD, Asset, Config, Token
 from scripts.support.deployed import (
     CONTRACTS,
@@ -27,6 +28,7 @@ from scripts.support.deployed import (
     ZERO,
     Deployment,
     DeploymentError,
+    chain_id,
     code_hash,
     container,
     has_code,
@@ -51,17 +53,18 @@ def deploy(
 ) -> Deployment:
     """Deploy everything, hand it over to the timelock, verify. `account` is an Ape account."""
     check_before(config, account.address)
+    refresh(CONTRACTS.values())
     return Deployer(config, account, journal or Journal(), on_step).run()
 
 
 def check_before(config: Config, deployer: str) -> None:
     """What can be refused before anything is sent."""
-    chain_id = ape.chain.chain_id
-    if config.chain_id != chain_id:
+    connected = chain_id()
+    if config.chain_id != connected:
         raise DeploymentError(
-            f"The configuration is for chain {config.chain_id}, but this is chain {chain_id}."
+            f"The configuration is for chain {config.chain_id}, but this is chain {connected}."
         )
-    known = known_among([deployer, *config.people], chain_id)
+    known = known_among([deployer, *config.people], connected)
     if known:
         raise DeploymentError(
             f"{known[0]} is a well-known development account, which must not be used off the local"
@@ -115,8 +118,8 @@ class Deployer:
     def run(self) -> Deployment:
         self.journal.open(
             {
-                "chain": ape.chain.chain_id,
-                "genesis": ape.chain.provider.get_block(0).hash.hex(),
+                "chain": self.config.chain_id,
+                "genesis": genesis(),
                 "deployer": self.account.address,
                 "configuration": self.config.fingerprint,
                 "code": code_fingerprint(),
@@ -334,6 +337,11 @@ class Deployer:
             with explained(step):
                 method(*arguments, sender=self.account)
         self.journal.note(step, done=True)
+
+
+def genesis() -> str:
+    """Which chain this is, if ids are shared."""
+    return str(ape.chain.provider.get_block(0).hash.hex())
 
 
 def code_fingerprint() -> str:

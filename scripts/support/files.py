@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from scripts.support.errors import ScriptError
 
-class FileError(Exception):
+
+class FileError(ScriptError):
     """A file cannot be used. One sentence."""
 
 
