@@ -104,7 +104,7 @@ def fill_within(
 
 @external
 def report_and_fill(
-    _report: Bytes[16_384],
+    _report: Bytes[10_240],
     _order: IOrderGateway.Order,
     _signature: Bytes[1024],
     _size: uint256,
@@ -113,7 +113,8 @@ def report_and_fill(
 ) -> IClearinghouse.Fill:
     """
     @notice Bring a signed price report (or risk push) to the risk engine, then fill_within.
-    @param _report Calldata of RiskEngine.report or RiskEngine.push; if it reverts, everything does.
+    @param _report Calldata of RiskEngine.report or RiskEngine.push, long enough for a quorum of 6 over 40 assets;
+        if it reverts, everything does.
     """
     selector: bytes4 = convert(slice(_report, 0, 4), bytes4)
     assert selector == REPORT or selector == PUSH, "not a report"

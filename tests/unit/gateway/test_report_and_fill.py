@@ -59,11 +59,11 @@ def test_report_and_fill__push__is_forwarded(desk: Desk) -> None:
 
 
 def test_report_and_fill__largest_report__fits(desk: Desk) -> None:
-    # 9 signers over 40 assets, the engine's bounds.
+    # A quorum of 6 of 9 signers over 40 assets, the engine's bounds.
     quote = pack_quote(PRICE)
     arguments = (NOON, [MARKET, *range(39)], [quote] * 160, [(27, 1, 1)] * 16)
     data = desk.engine.report.prepare_calldata(*arguments)
-    largest = 4 + 4 * 32 + 3 * 32 + 40 * 32 + 360 * 32 + 9 * 96
+    largest = 4 + 4 * 32 + 3 * 32 + 40 * 32 + 240 * 32 + 6 * 96
     assert len(data) < largest
     report_and_fill(desk, data.ljust(largest, b"\x00"))
     assert desk.engine.marks(MARKET) == PRICE

@@ -259,7 +259,7 @@ def test_deposit_with_permit__approved_amount__is_credited(venue: Venue) -> None
 
 
 def test_fill__whole_transaction__within_the_gas_budget(venue: Venue) -> None:
-    # A new order between accounts that hold the market; the ledger's and the engine's work included.
+    # A new order between accounts that hold the market; all contracts' work included.
     for salt in (1, 2):
         venue.fill(venue.order(salt=salt), WAD)
     computation = venue.gateway._computation
