@@ -70,7 +70,7 @@ class Checks:
     def before(self, verb: str) -> None:
         stage = self.stage
         at = (stage.steps, stage.time)
-        if self.seen != (at[0] - 1, at[1]):
+        if self.seen != (at[0] - 1, at[1]) or len(self.health) != len(stage.accounts):
             self.health = self._health()
         self.states = {}
         if verb in ("take", "take_collateral", "resolve"):
@@ -99,7 +99,8 @@ class Checks:
 
     def _check_strangers(self, done: Outcome, before: dict[int, Health]) -> None:
         """6, 10, 14: words of others stay, and nobody becomes liquidatable by another's act."""
-        mine = {self.stage.accounts.index(a) for a in done.parties if a in before}
+        accounts = self.stage.accounts
+        mine = {accounts.index(a) for a in done.parties if a in accounts}
         for name, value in done.before.items():
             kind, _, rest = name.partition(" ")
             if kind in ("account", "index", "ticket", "collateral", "auction", "position"):

@@ -76,10 +76,11 @@ class MarginMachine(RuleBasedStateMachine):
     def account(self, index: int) -> int:
         return self.pick(self.stage.accounts, index)
 
-    def other(self, index: int, account: int) -> int:
-        """Mostly a rich counterparty."""
+    def other(self, index: int, account: int, market: int) -> int:
+        """Mostly a rich counterparty; an isolated one only in its own market."""
         choices = [self.do.backer, self.do.backer, self.do.liquidator, *self.stage.accounts]
-        return self.pick([a for a in choices if a != account], index)
+        fit = [a for a in choices if a != account and self.own_market(a, market) == market]
+        return self.pick(fit, index)
 
     def own_market(self, account: int, market: int) -> int:
         """An isolated account trades the market it holds."""
@@ -110,11 +111,11 @@ class MarginMachine(RuleBasedStateMachine):
         return [a for a in self.stage.accounts if self.stage.model.custody.collateral_of(a, TOKEN)]
 
     def payers(self) -> list[int]:
-        """Accounts with cash and margin to spare."""
+        """Accounts with cash and margin to spare; the rich stay so."""
         cash = self.stage.model.ledger.account
         return [
             a
-            for a in self.stage.accounts
+            for a in self.stage.accounts[len(LIQUIDATORS) :]
             if cash(a).cash >= 10**12 and self.do.free_margin(a) >= 10**12
         ]
 
@@ -192,7 +193,9 @@ class MarginMachine(RuleBasedStateMachine):
         mark = self.do.mark(market)
         size = usd * WAD * WAD // mark * (1 if is_buy else -1)
         price = mark * (PPM + tilt) // PPM
-        done = self.stage.trade(account, self.other(other, account), market, size, price)
+        done = self.stage.trade(
+            account, self.other(other, account, market), market, size, price
+        )
         self.note("trade", done)
 
     @rule(who=WHO, other=WHO, market=MARKET, is_buy=SIDE, off=OFF)
@@ -200,7 +203,7 @@ class MarginMachine(RuleBasedStateMachine):
         self.settled(True)
         account = self.account(who)
         market = self.own_market(account, market)
-        counter = self.other(other, account)
+        counter = self.other(other, account, market)
         self.note("trade_at_limit", self.do.trade_near(account, counter, market, is_buy, off))
 
     @precondition(lambda self: self.holders())
@@ -221,7 +224,7 @@ class MarginMachine(RuleBasedStateMachine):
         if not legs:
             return
         market = self.pick(legs, who + other)
-        counter = self.other(other, account)
+        counter = self.other(other, account, market)
         self.note("reduce", self.do.reduce(account, counter, market, share, off, tilt))
 
     @precondition(lambda self: self.holders())
@@ -232,8 +235,9 @@ class MarginMachine(RuleBasedStateMachine):
         legs = self.do.legs(account)
         if not legs:
             return
-        counter = self.other(other, account)
-        self.note("flip", self.do.flip(account, counter, self.pick(legs, other), share, off))
+        market = self.pick(legs, who + other)
+        counter = self.other(other, account, market)
+        self.note("flip", self.do.flip(account, counter, market, share, off))
 
     # --- prices ----------------------------------------------------------------------------------------------
 
