@@ -7,7 +7,6 @@ small steps.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 import boa
 from eth_utils import keccak
 
+from tests.support.compiled import load
 from tests.unit.engine import harness
 
 WAD = 10**18
@@ -130,8 +130,7 @@ class World:
         settlement: str = "TokenMock",
         decimals: int = 6,
     ) -> None:
-        with _no_collector():
-            self._deploy(settlement, decimals)
+        self._deploy(settlement, decimals)
         self.wad_per_unit = 10 ** (18 - decimals)
         self.prices: dict[int, int] = {}
         for market, price in (DEFAULT_PRICES if markets is None else markets).items():
@@ -139,6 +138,8 @@ class World:
         self.born = self.system.time
 
     def _deploy(self, settlement: str, decimals: int) -> None:
+        for path in ("contracts/RiskSettings.vy", "contracts/RiskEngine.vy"):
+            harness._LOADED[path] = load(path)
         self.system = harness.deploy()
         self.engine = self.system.engine
         self.settings = self.system.settings
@@ -146,17 +147,15 @@ class World:
         self.guardian = self.system.guardian
         with boa.env.prank(self.owner):
             self.token = deploy_token(settlement, decimals)
-            self.custody = harness.load("contracts/Custody.vy").deploy(
+            self.custody = load("contracts/Custody.vy").deploy(
                 self.engine.address, self.token.address
             )
-            self.ledger = harness.load("contracts/Clearinghouse.vy").deploy(
+            self.ledger = load("contracts/Clearinghouse.vy").deploy(
                 self.engine.address, self.token.address, self.custody.address
             )
             self.custody.set_ledger(self.ledger.address)
-            self.gateway = harness.load("contracts/mocks/stubs/StubGateway.vy").deploy(
-                self.ledger.address
-            )
-            self.liquidator = harness.load("contracts/Liquidator.vy").deploy(
+            self.gateway = load("contracts/mocks/stubs/StubGateway.vy").deploy(self.ledger.address)
+            self.liquidator = load("contracts/Liquidator.vy").deploy(
                 self.ledger.address, self.engine.address, LIQUIDATION
             )
             self.ledger.set_gateway_at(0, self.gateway.address)
@@ -306,7 +305,7 @@ class World:
             self.list_token()
             self.set_config(ETH, maker_fee=0, taker_fee=0)
         account, friend = self.open(name), self.bank()
-        token = harness.load("contracts/mocks/TokenMock.vy").at(self.custody.token_at(0))
+        token = load("contracts/mocks/TokenMock.vy").at(self.custody.token_at(0))
         self.deposit_collateral(account, 0, token, tokens * WAD)
         size = ceil_div(debt, 50 * USD) * WAD
         mark = self.mark(ETH)
@@ -437,7 +436,7 @@ class World:
 
 def deploy_token(kind: str, decimals: int) -> Any:
     """A token of contracts/mocks."""
-    token = harness.load(f"contracts/mocks/{kind}.vy")
+    token = load(f"contracts/mocks/{kind}.vy")
     if kind == "TokenMock":
         return token.deploy("Token", "TKN", decimals)
     return token.deploy(decimals)
@@ -451,14 +450,3 @@ def events(contract: Any) -> list[tuple[Any, ...]]:
 def events_of(contract: Any, *names: str) -> list[tuple[Any, ...]]:
     """The same, of those names only."""
     return [event for event in events(contract) if event[0] in names]
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Compiled contracts are many objects that stay: collecting them doubles the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.support.world import PPM, TOKEN_ASSETS, UNIT, WAD, World
+from tests.support.world import PPM, TOKEN_ASSETS, UNIT, WAD, World, deploy_token
 
 # A stable token: no haircut for MM in calm times; max_move and fee fit below the calm IM rate.
 TABLE = [(1_000_000, 15_500, 100_000, 0, 100_000)]
@@ -17,7 +17,7 @@ TABLE = [(1_000_000, 15_500, 100_000, 0, 100_000)]
 def token_asset(world: World) -> int:
     """A stable token at 1 USD, listed as collateral."""
     with world.as_owner():
-        token = boa.load("contracts/mocks/TokenMock.vy", "Stable", "STB", 18)
+        token = deploy_token("TokenMock", 18)
         world.custody.list_token(token.address, 10**30, 2**96 - 1, 86_400)
     world.system.list(TOKEN_ASSETS, table=TABLE, price=WAD)
     world.prices[TOKEN_ASSETS] = WAD

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.engine import harness
+from tests.support.compiled import load
 
 QUICK = settings(max_examples=60, deadline=None)
 MARKET = st.integers(0, 39)
@@ -29,7 +29,7 @@ def unsigned(bits: int) -> st.SearchStrategy[int]:
 
 @pytest.fixture(scope="module")
 def words() -> Any:
-    return harness.load("contracts/mocks/LedgerWordsHarness.vy").deploy()
+    return load("contracts/mocks/LedgerWordsHarness.vy").deploy()
 
 
 def packed(markets: list[int]) -> int:

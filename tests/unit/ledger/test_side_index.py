@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from oracle.engine import sides
 from oracle.engine.sides import GAP_RESERVE, Position, Side
-from tests.unit.engine import harness
+from tests.support.compiled import load
 
 RAY, WAD = 10**27, 10**18
 A_MIN = 10**18
@@ -35,7 +35,7 @@ SIGNS = st.booleans()
 
 @pytest.fixture(scope="module")
 def index() -> Any:
-    return harness.load("contracts/mocks/SideIndexHarness.vy").deploy()
+    return load("contracts/mocks/SideIndexHarness.vy").deploy()
 
 
 def side_of(scale: int, credit: int, *, cut: bool, total: int = 0) -> Side:
