@@ -5,24 +5,25 @@
 @license AGPL-3.0-only
 @notice Owns every setter of the protocol. Proposers schedule, executors (or anyone, where the zero address is
     one) execute after the delay. Administers itself: roles and the delay change by scheduled operations only.
-@dev Snekmate's timelock controller with three differences: the delay stays between an immutable floor and a
-    constant ceiling, nothing executes while the risk engine is paused, and no ether or NFT is held.
-    The deployer ends without a role. Views and role functions are snekmate's; `execute`, `execute_batch` and
-    `update_delay` are ours.
-    Reasons: "engine paused", "delay out of range", "not the timelock", "no code", and snekmate's.
+@dev Snekmate's timelock controller with four differences: the delay stays between an immutable floor and a
+    constant ceiling, nothing executes while the risk engine is paused, no ether or NFT is held, and a call may
+    have 2,048 bytes (a table of eight brackets has 1,380, a listing 1,796; snekmate stops at 1,024), a batch 32
+    calls. The deployer ends without a role. State, roles and views are snekmate's, and so is the ABI; what takes
+    calldata is ours (`timelock_calls`).
+    Reasons: "engine paused", "delay out of range", "not the timelock", "no code", "length mismatch",
+    "call reverted", and snekmate's.
 """
 from snekmate.auth import access_control
 from snekmate.governance import timelock_controller
 
 from contracts.interfaces import IRiskEngine
+from contracts.modules import timelock_calls as calls
 
 initializes: access_control
 initializes: timelock_controller[access_control := access_control]
 
 exports: (
-    # proposers and cancellers
-    timelock_controller.schedule,
-    timelock_controller.schedule_batch,
+    # cancellers
     timelock_controller.cancel,
     # operations
     timelock_controller.get_minimum_delay,
@@ -32,8 +33,6 @@ exports: (
     timelock_controller.is_operation_pending,
     timelock_controller.is_operation_ready,
     timelock_controller.is_operation_done,
-    timelock_controller.hash_operation,
-    timelock_controller.hash_operation_batch,
     # roles
     timelock_controller.PROPOSER_ROLE,
     timelock_controller.EXECUTOR_ROLE,
@@ -46,8 +45,9 @@ exports: (
     access_control.renounceRole,
 )
 
-MAX_CALLS: constant(uint256) = 255  # snekmate's bounds
-MAX_PAYLOAD: constant(uint256) = 1_024
+MAX_CALLS: constant(uint256) = calls.MAX_CALLS
+MAX_PAYLOAD: constant(uint256) = calls.MAX_PAYLOAD
+MAX_PEOPLE: constant(uint256) = 255  # snekmate's bound
 MAX_DELAY: public(constant(uint256)) = 60 * 86_400  # [s]
 
 DELAY_FLOOR: public(immutable(uint256))  # [s]
@@ -57,8 +57,8 @@ ENGINE: public(immutable(IRiskEngine))
 @deploy
 def __init__(
     _delay_floor: uint256,
-    _proposers: DynArray[address, MAX_CALLS],
-    _executors: DynArray[address, MAX_CALLS],
+    _proposers: DynArray[address, MAX_PEOPLE],
+    _executors: DynArray[address, MAX_PEOPLE],
     _engine: address,
 ):
     """
@@ -73,6 +73,52 @@ def __init__(
     ENGINE = IRiskEngine(_engine)
     access_control.__init__()
     timelock_controller.__init__(_delay_floor, _proposers, _executors, empty(address))
+
+
+# --- proposers -------------------------------------------------------------------------------------------
+
+
+@external
+def schedule(
+    _target: address,
+    _amount: uint256,
+    _payload: Bytes[MAX_PAYLOAD],
+    _predecessor: bytes32,
+    _salt: bytes32,
+    _delay: uint256,
+):
+    """
+    @notice Schedule an operation of one call.
+    @param _amount [wei] Of ether; the timelock holds none, so 0.
+    @param _predecessor The operation that must be executed before; empty for none.
+    @param _delay [s] At least the minimum delay.
+    """
+    access_control._check_role(timelock_controller.PROPOSER_ROLE, msg.sender)
+    id: bytes32 = calls._hash_call(_target, _amount, _payload, _predecessor, _salt)
+    timelock_controller._schedule(id, _delay)
+    calls._log_scheduled(id, 0, _target, _amount, _payload, _predecessor, _delay)
+    calls._log_salt(id, _salt)
+
+
+@external
+def schedule_batch(
+    _targets: DynArray[address, MAX_CALLS],
+    _amounts: DynArray[uint256, MAX_CALLS],
+    _payloads: DynArray[Bytes[MAX_PAYLOAD], MAX_CALLS],
+    _predecessor: bytes32,
+    _salt: bytes32,
+    _delay: uint256,
+):
+    """
+    @notice Schedule an operation of several calls, executed together or not at all.
+    """
+    access_control._check_role(timelock_controller.PROPOSER_ROLE, msg.sender)
+    assert len(_targets) == len(_amounts) and len(_targets) == len(_payloads), "length mismatch"
+    id: bytes32 = calls._hash_batch(_targets, _amounts, _payloads, _predecessor, _salt)
+    timelock_controller._schedule(id, _delay)
+    for i: uint256 in range(len(_targets), bound=MAX_CALLS):
+        calls._log_scheduled(id, i, _targets[i], _amounts[i], _payloads[i], _predecessor, _delay)
+    calls._log_salt(id, _salt)
 
 
 # --- executors -------------------------------------------------------------------------------------------
@@ -91,14 +137,9 @@ def execute(
     @param _amount [wei] Of ether; the timelock holds none, so 0.
     """
     self._check_executor()
-    id: bytes32 = timelock_controller._hash_operation(
-        _target, _amount, _payload, _predecessor, _salt
-    )
+    id: bytes32 = calls._hash_call(_target, _amount, _payload, _predecessor, _salt)
     timelock_controller._before_call(id, _predecessor)
-    timelock_controller._execute(_target, _amount, _payload)
-    log timelock_controller.CallExecuted(
-        id=id, index=0, target=_target, amount=_amount, payload=_payload
-    )
+    calls._execute(id, 0, _target, _amount, _payload)
     timelock_controller._after_call(id)
 
 
@@ -114,15 +155,10 @@ def execute_batch(
     @notice Execute a scheduled batch whose delay is over: all of it or nothing.
     """
     self._check_executor()
-    id: bytes32 = timelock_controller._hash_operation_batch(
-        _targets, _amounts, _payloads, _predecessor, _salt
-    )
+    id: bytes32 = calls._hash_batch(_targets, _amounts, _payloads, _predecessor, _salt)
     timelock_controller._before_call(id, _predecessor)
     for i: uint256 in range(len(_targets), bound=MAX_CALLS):
-        timelock_controller._execute(_targets[i], _amounts[i], _payloads[i])
-        log timelock_controller.CallExecuted(
-            id=id, index=i, target=_targets[i], amount=_amounts[i], payload=_payloads[i]
-        )
+        calls._execute(id, i, _targets[i], _amounts[i], _payloads[i])
     timelock_controller._after_call(id)
 
 
@@ -143,6 +179,39 @@ def update_delay(_delay: uint256):
         old_duration=timelock_controller.get_minimum_delay, new_duration=_delay
     )
     timelock_controller.get_minimum_delay = _delay
+
+
+# --- views -----------------------------------------------------------------------------------------------
+
+
+@pure
+@external
+def hash_operation(
+    _target: address,
+    _amount: uint256,
+    _payload: Bytes[MAX_PAYLOAD],
+    _predecessor: bytes32,
+    _salt: bytes32,
+) -> bytes32:
+    """
+    @return The id of an operation of one call.
+    """
+    return calls._hash_call(_target, _amount, _payload, _predecessor, _salt)
+
+
+@pure
+@external
+def hash_operation_batch(
+    _targets: DynArray[address, MAX_CALLS],
+    _amounts: DynArray[uint256, MAX_CALLS],
+    _payloads: DynArray[Bytes[MAX_PAYLOAD], MAX_CALLS],
+    _predecessor: bytes32,
+    _salt: bytes32,
+) -> bytes32:
+    """
+    @return The id of an operation of several calls.
+    """
+    return calls._hash_batch(_targets, _amounts, _payloads, _predecessor, _salt)
 
 
 # --- internals -------------------------------------------------------------------------------------------
