@@ -64,9 +64,11 @@ def __init__(_engine: address, _settlement: address):
 @external
 def deposit(_account: uint256, _token: uint256, _amount: uint256):
     """
-    @notice Put the caller's tokens into any CROSS account. Works in every state, also paused.
+    @notice Put the caller's tokens into a CROSS account of the caller's. Works in every state, also paused.
+    @dev Not into others' accounts: collateral can be in the way, of a step of liquidation for one.
     @param _amount [token units]
     """
+    self._check_owned(_account)
     token: Token = self._listed(_token)
     tokens._check_amount(_amount)
     amount: uint256 = _amount * token.unit
@@ -85,7 +87,7 @@ def withdraw(_account: uint256, _token: uint256, _amount: uint256, _receiver: ad
     @notice Take collateral out, down to initial margin. What the outflow bucket has no room for waits.
     @param _amount [token units]
     """
-    reasons._require(_account >> 96 == convert(msg.sender, uint256), reasons.NOT_YOUR_ACCOUNT)
+    self._check_owned(_account)
     reasons._require(_receiver not in [empty(address), self], reasons.RECEIVER)
     token: Token = self._listed(_token)
     tokens._check_amount(_amount)
@@ -105,6 +107,10 @@ def release(_token: uint256, _receiver: address):
     """
     @notice Pay collateral that waits for a receiver, as far as the bucket has room. Anyone may call.
     """
+    now: uint256 = 0
+    paused: bool = False
+    now, paused = staticcall IRiskEngine(ENGINE).clock()
+    reasons._require(not paused, reasons.PAUSED)
     self._pay(_token, _receiver, 0)
 
 
@@ -119,7 +125,9 @@ def admit(_receiver: address, _amount: uint256) -> uint256:
     @return [token units] The clearinghouse moves them.
     """
     reasons._require(msg.sender == self.ledger, reasons.NOT_LEDGER)
-    return outflow._take(SETTLEMENT_INDEX, SETTLEMENT_UNIT, _receiver, _amount)
+    return outflow._take(
+        SETTLEMENT_INDEX, SETTLEMENT, self.ledger, SETTLEMENT_UNIT, _receiver, _amount
+    )
 
 
 @external
@@ -257,7 +265,9 @@ def waiting(_token: uint256, _receiver: address) -> uint256:
 @internal
 def _pay(_token: uint256, _receiver: address, _amount: uint256):
     token: Token = self._listed(_token)
-    paid: uint256 = outflow._take(_token, token.unit, _receiver, _amount)
+    paid: uint256 = outflow._take(
+        _token, token.contract_address, self, token.unit, _receiver, _amount
+    )
     tokens._send(token.contract_address, _receiver, paid)
 
 
@@ -273,6 +283,14 @@ def _debit(_account: uint256, _token: uint256, _amount: uint256):
 def _listed(_token: uint256) -> Token:
     reasons._require(_token < self.token_count, reasons.TOKEN)
     return self.listed[_token]
+
+
+@view
+@internal
+def _check_owned(_account: uint256):
+    reasons._require(
+        _account >> 96 == convert(msg.sender, uint256), reasons.NOT_YOUR_ACCOUNT
+    )
 
 
 @internal

@@ -92,10 +92,16 @@ def set_interest_rate(_rate: uint256):
 
 @view
 @internal
+def _clock() -> (uint256, bool):
+    return staticcall IRiskEngine(registry.ENGINE).clock()
+
+
+@view
+@internal
 def _now() -> uint256:
     now: uint256 = 0
     paused: bool = False
-    now, paused = staticcall IRiskEngine(registry.ENGINE).clock()
+    now, paused = self._clock()
     return now
 
 

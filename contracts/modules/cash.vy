@@ -94,6 +94,10 @@ def release(_receiver: address):
     """
     @notice Pay what waits for a receiver, as far as the outflow bucket has room. Anyone may call.
     """
+    now: uint256 = 0
+    paused: bool = False
+    now, paused = accounts._clock()
+    reasons._require(not paused, reasons.PAUSED)
     self._pay(_receiver, 0)
 
 

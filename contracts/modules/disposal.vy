@@ -28,6 +28,8 @@ uses: registry
 uses: trading
 
 
+NO_MARKET: constant(uint256) = 200
+
 
 @external
 def take_over(
@@ -50,7 +52,9 @@ def take_over(
     giver: ledger_words.AccountState = accounts._load_open(_from)
     giver = trading._apply(_from, giver, _market, given, _fee)
     taker: ledger_words.AccountState = accounts._load_open(_to)
-    self._check_live(_to, trading._apply(_to, taker, _market, taken, 0))
+    taker = trading._apply(_to, taker, _market, taken, 0)
+    trading._check_minimum(taken.after, quote.min_size, False)
+    self._check_live(_to, taker, _market)
     log IClearinghouse.TakenOver(
         account=_from, taker=_to, market=_market, size=_size, price=_price, fee=_fee
     )
@@ -68,7 +72,7 @@ def pay_for_collateral(_from: uint256, _to: uint256, _payment: uint256):
     reasons._require(buyer.mode == accounts.CROSS, reasons.MODE)
     buyer = cash._move_cash(_from, buyer, _to, _payment)
     reasons._require(buyer.cash >= 0, reasons.CASH)
-    self._check_live(_from, buyer)
+    self._check_live(_from, buyer, NO_MARKET)
 
 
 @external
@@ -99,7 +103,7 @@ def close_at_mark(
         state.markets = ledger_words._without_market(state.markets, market)
         state.cash += change.realised
         if change.before != 0:
-            closed.append(self._closed_leg(market, change, sides, g))
+            closed.append(self._closed_leg(market, change, g))
     accounts._store(_account, state)
     return state.cash, closed
 
@@ -117,18 +121,17 @@ def deleverage(_market: uint256, _size: int256, _charge: uint256):
 
 
 @external
-def write_off(_account: uint256, _socialised: uint256):
+def write_off(_account: uint256, _forgiven: uint256, _socialised: uint256):
     """
-    @notice Forgive the negative cash of a flat account; _socialised of it becomes D_h, the rest was charged.
+    @notice Forgive negative cash of an account; _socialised of it becomes D_h, the rest was charged.
     """
     registry._check_liquidator()
     state: ledger_words.AccountState = accounts._load_open(_account)
-    reasons._require(state.markets == 0 and state.cash <= 0, reasons.NOT_FLAT)
-    forgiven: uint256 = convert(-state.cash, uint256)
-    state.cash = 0
+    state.cash += convert(_forgiven, int256)
+    reasons._require(state.cash <= 0, reasons.CASH)
     accounts._store(_account, state)
     cash._socialise(_socialised)
-    log IClearinghouse.WrittenOff(account=_account, forgiven=forgiven, socialised=_socialised)
+    log IClearinghouse.WrittenOff(account=_account, forgiven=_forgiven, socialised=_socialised)
 
 
 # --- anyone ----------------------------------------------------------------------------------------------
@@ -166,24 +169,25 @@ def _close_one(
 
 @view
 @internal
-def _check_live(_account: uint256, _state: ledger_words.AccountState):
+def _check_live(_account: uint256, _state: ledger_words.AccountState, _market: uint256):
     """
-    @dev Take-overs: IM at live severity, without open-interest scaling.
+    @dev Take-overs: IM at live severity, without open-interest scaling, and no leg taken above its last bound.
     """
-    health._check_initial(
-        health._assess(health.LIVE, _account, _state, empty(health.Instead))
+    margin: IRiskEngine.Margin = health._assess(
+        health.LIVE, _account, _state, empty(health.Instead)
     )
+    health._check_bound(margin, _market)
+    health._check_initial(margin)
 
 
 @view
 @internal
 def _closed_leg(
-    _market: uint256, _change: positions.Change, _before: ledger_words.Sides, _g: int256
+    _market: uint256, _change: positions.Change, _g: int256
 ) -> IClearinghouse.ClosedLeg:
     value: int256 = fixed_point._wad_mul_floor(_change.before, _g) + _change.base_before
     return IClearinghouse.ClosedLeg(
         market=_market,
         size=_change.before,
         loss=fixed_point._positive(-value),
-        opposite=positions._effective_total(_market, _before, _change.before < 0),
     )

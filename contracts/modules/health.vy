@@ -102,6 +102,12 @@ def _check_running(_state: uint256):
 
 @pure
 @internal
+def _check_bound(_margin: IRiskEngine.Margin, _market: uint256):
+    reasons._require((_margin.state >> (32 + _market)) & 1 == 0, reasons.ABOVE_LAST_BOUND)
+
+
+@pure
+@internal
 def _check_initial(_margin: IRiskEngine.Margin):
     reasons._require(_margin.equity >= convert(_margin.requirement, int256), reasons.INITIAL_MARGIN)
 

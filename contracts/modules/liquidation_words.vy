@@ -6,12 +6,11 @@
 @notice The only place that knows the bits. Fields from the top of the word:
     parameters: min_deficit 96 | duration 32 | tail 32 | discount_min 32 | discount_max 32 | insurance_fee 32
     clock:      spare 190 | elapsed 32 | touched 32 | cured 1 | running 1
-    charged:    reference 90 | round 32 | amount 134
+    surety:     round 32 | spare 64 | owned int160
 """
 from contracts.interfaces import ILiquidator
 
 MASK_32: constant(uint256) = 2**32 - 1
-MASK_134: constant(uint256) = 2**134 - 1
 
 
 # The auction of one account.
@@ -22,11 +21,10 @@ struct Clock:
     elapsed: uint256  # [s] with every price known, up to the last touch
 
 
-# Charged to one side of a market since its P_ref was taken.
-struct Charged:
-    reference: uint256  # [USD wad] P_ref
+# What a scaled unit of one side of a market was sure to own when P_ref was taken, less its X then.
+struct Surety:
     round: uint256
-    amount: uint256  # [USD wad]
+    owned: int256  # [ray USD]
 
 
 @internal
@@ -76,16 +74,17 @@ def _unpack_clock(_word: uint256) -> Clock:
 
 @internal
 @pure
-def _pack_charged(_c: Charged) -> uint256:
+def _pack_surety(_s: Surety) -> uint256:
     """
-    @dev Prices fit 90 bits; the amount is at most the open interest's value, below 2^134.
+    @dev Reverts where owned leaves int160 (FORMULAS 1 bounds K by 2^135).
     """
-    return (_c.reference << 166) | ((_c.round & MASK_32) << 134) | (_c.amount & MASK_134)
+    owned: int160 = convert(_s.owned, int160)
+    bits: uint256 = convert(convert(convert(owned, int256), bytes32), uint256)
+    return (_s.round << 224) | (bits & (2**160 - 1))
 
 
 @internal
 @pure
-def _unpack_charged(_word: uint256) -> Charged:
-    return Charged(
-        reference=_word >> 166, round=(_word >> 134) & MASK_32, amount=_word & MASK_134
-    )
+def _unpack_surety(_word: uint256) -> Surety:
+    owned: int256 = convert(convert(_word << 96, bytes32), int256) >> 96
+    return Surety(round=_word >> 224, owned=owned)

@@ -149,11 +149,7 @@ def assess(
                 margin = self._surcharge(line, notional, margin, leg.open_interest, word)
         needed = unsafe_add(needed, margin)
     for holding: IRiskEngine.Holding in _holdings:
-        value: uint256 = 0
-        state: uint256 = 0
-        value, state = self._assess_holding(holding, _basis, clock, now, base)
-        equity += convert(value, int256)
-        states |= state
+        equity += convert(self._value_holding(holding, _basis, clock, now, base), int256)
     return IRiskEngine.Margin(
         equity=equity, requirement=needed, state=states, known_since=known_since
     )
@@ -424,11 +420,12 @@ def _surcharge(
 
 @view
 @internal
-def _assess_holding(
+def _value_holding(
     _holding: IRiskEngine.Holding, _basis: uint256, _clock: uint256, _now: uint256, _base: uint256
-) -> (uint256, uint256):
+) -> uint256:
     """
-    @dev Value after haircut and state bits.
+    @dev Value after haircut. A token of unknown price is worth nothing to INITIAL and LIVE, and the last price
+        to MAINTENANCE; it bars nothing else, so that holding a wei of it is no immunity.
     """
     asset: uint256 = TOKENS + _holding.token
     word: uint256 = prices.prices[asset]
@@ -436,9 +433,9 @@ def _assess_holding(
     since: uint256 = 0
     state, since = prices._state(asset, word, load_line.lines[asset], _base, _now)
     if _basis != MAINTENANCE and state & effective_time.UNKNOWN != 0:
-        return 0, state
+        return 0
     value: uint256 = _holding.amount * (word >> words.PRICE) // WAD
-    return value - min(value, self._tiered(asset, value, _basis, _clock, _now)), state
+    return value - min(value, self._tiered(asset, value, _basis, _clock, _now))
 
 
 @view

@@ -188,13 +188,13 @@ def _change(
 ) -> Change:
     """
     @dev Closes against, opens with, or flips. Writes the position; the caller writes the sides, the net and
-        the cash. A position of an ended epoch is paid out first.
+        the cash. A position of an ended epoch, or too small to have an effective size, is paid out first.
     """
     change: Change = self._start(_account, _market, _sides)
     paid_out: int256 = change.realised
     z_before: int256 = change.z
     left: int256 = _delta
-    if change.before != 0 and (change.before > 0) != (_delta > 0):
+    if change.scaled != 0 and (change.before == 0 or (change.before > 0) != (_delta > 0)):
         closed: uint256 = min(self._magnitude(_delta), self._magnitude(change.before))
         left += self._with_sign(closed, change.before > 0)
         change = self._close(_market, change, closed, _g)
@@ -326,6 +326,20 @@ def _store_sides(_market: uint256, _sides: ledger_words.Sides):
 
 
 @internal
+def _store_or_settle(_market: uint256, _sides: ledger_words.Sides, _g: int256):
+    """
+    @dev A cut market of which too little is left on either side settles: its last pair could not close, since
+        the shorts hold a few wei more.
+    """
+    if _sides.long_cut or _sides.short_cut:
+        longs: uint256 = self._effective_total(_market, _sides, True)
+        if min(longs, self._effective_total(_market, _sides, False)) < SIDE_MIN:
+            self._settle(_market, _sides, _g)
+            return
+    self._store_sides(_market, _sides)
+
+
+@internal
 def _book(_market: uint256, _net: int256, _fees: uint256):
     """
     @dev Adds to the market's net and fees.
@@ -360,10 +374,10 @@ def _cut(_market: uint256, _size: int256, _charge: uint256, _g: int256):
     log IClearinghouse.Deleveraged(
         market=_market, size=_size, charge=_charge, scale=cut.scale, credit=cut.credit
     )
-    if cut.scale < A_MIN or self._is_spent(_market, sides):
+    if cut.scale < A_MIN:
         self._settle(_market, sides, _g)
     else:
-        self._store_sides(_market, sides)
+        self._store_or_settle(_market, sides, _g)
 
 
 @internal
@@ -397,13 +411,6 @@ def _end_side(
 
 
 # --- helpers ---------------------------------------------------------------------------------------------
-
-
-@view
-@internal
-def _is_spent(_market: uint256, _sides: ledger_words.Sides) -> bool:
-    longs: uint256 = self._effective_total(_market, _sides, True)
-    return min(longs, self._effective_total(_market, _sides, False)) < SIDE_MIN
 
 
 @pure

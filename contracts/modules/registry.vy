@@ -42,7 +42,8 @@ def set_gateway_at(_number: uint256, _gateway: address):
     """
     ownership._check_owner()
     old: address = self.gateways[_number]
-    self.gateway_ids[old] = 0
+    if self.gateway_ids[old] == _number + 1:
+        self.gateway_ids[old] = 0
     if _gateway != empty(address):
         reasons._require(_gateway.is_contract, reasons.NO_CODE)
         reasons._require(old == empty(address), reasons.GATEWAY)

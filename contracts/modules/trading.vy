@@ -29,6 +29,7 @@ PAUSED: constant(uint256) = 16
 MAKER_REDUCES: constant(uint256) = 1
 TAKER_REDUCES: constant(uint256) = 2
 MAX_SIZE: constant(uint256) = 2**110
+MAX_MARKETS: constant(uint256) = 32
 
 
 @external
@@ -44,6 +45,7 @@ def trade(
     """
     gateway: uint256 = registry._calling_gateway()
     self._check_size(_maker, _taker, _size)
+    reasons._require(_market < MAX_MARKETS, reasons.MARKET)
     quote: IRiskEngine.Quote = health._quote(_market)
     health._check_running(quote.state)
     price: uint256 = self._price_of(quote, _price, _size > 0)
@@ -58,7 +60,7 @@ def trade(
     taker: ledger_words.AccountState = self._load(_taker, gateway)
     made: positions.Change = positions._change(_maker, _market, sides, _size, g)
     taken: positions.Change = positions._change(_taker, _market, made.sides, -_size, g)
-    positions._store_sides(_market, taken.sides)
+    positions._store_or_settle(_market, taken.sides, g)
     positions._book(_market, made.net + taken.net, maker_fee + taker_fee)
     made_state: ledger_words.AccountState = self._apply(_maker, maker, _market, made, maker_fee)
     taken_state: ledger_words.AccountState = self._apply(_taker, taker, _market, taken, taker_fee)
@@ -129,14 +131,14 @@ def _check_gate(
     """
     @dev E_im >= IM, or reduced without flipping with E' >= 0 and E'·MM >= E·MM'.
     """
-    size: uint256 = positions._magnitude(_change.after)
-    reasons._require(size == 0 or size >= _min_size, reasons.BELOW_MINIMUM)
+    reduces: bool = health._reduces(_change.before, _change.after)
+    self._check_minimum(_change.after, _min_size, reduces)
     nothing: health.Instead = empty(health.Instead)
     margin: IRiskEngine.Margin = health._assess(health.INITIAL, _account, _after, nothing)
-    if not health._reduces(_change.before, _change.after):
+    if not reduces:
         reasons._require(not _must_reduce, reasons.REDUCE_ONLY)
         reasons._require(margin.state & SETTLING == 0, reasons.SETTLING)
-        reasons._require((margin.state >> (32 + _market)) & 1 == 0, reasons.ABOVE_LAST_BOUND)
+        health._check_bound(margin, _market)
         health._check_initial(margin)
     elif margin.equity < convert(margin.requirement, int256):
         leg: health.Instead = health.Instead(
@@ -146,6 +148,19 @@ def _check_gate(
             health._assess(health.MAINTENANCE, _account, _before, leg),
             health._assess(health.MAINTENANCE, _account, _after, nothing),
         )
+
+
+@pure
+@internal
+def _check_minimum(_size: int256, _min_size: uint256, _reduces: bool):
+    """
+    @dev What remains is nothing, what rounding on a cut market left of it, or at least the minimum.
+    """
+    size: uint256 = positions._magnitude(_size)
+    least: uint256 = 1
+    if _reduces:
+        least = positions.SIDE_MIN
+    reasons._require(size < least or size >= _min_size, reasons.BELOW_MINIMUM)
 
 
 @pure

@@ -15,16 +15,19 @@ from contracts.interfaces import IRiskEngine
 from contracts.modules import account_state
 from contracts.modules import auctions
 from contracts.modules import fixed_point
+from contracts.modules import ledger_reader
 from contracts.modules import liquidation
 from contracts.modules import liquidation_words as words
+from contracts.modules import side_index
 
 uses: liquidation
 
 UNKNOWN: constant(uint256) = 1  # state bit of the risk engine
 PPM: constant(uint256) = 10**6
 CAP_UNIT: constant(uint256) = 10**24  # wad · ppm
+SIGNED_RAY: constant(int256) = 10**27
 
-charged: HashMap[uint256, uint256]  # 2·market + (1 where the shorts pay) -> packed word
+sureties: HashMap[uint256, uint256]  # 2·market + (1 where the shorts pay) -> packed word
 
 
 # Who pays D, so far.
@@ -46,7 +49,7 @@ def _resolve(_account: uint256):
     cash: int256 = 0
     closed: DynArray[IClearinghouse.ClosedLeg, 16] = []
     cash, closed = extcall liquidation.LEDGER.close_at_mark(_account, frozen)
-    split: Split = self._split_of(closed, cash, frozen == 0 and len(case.book.holdings) == 0)
+    split: Split = self._split_of(closed, self._deficit_of(case, frozen, cash))
     for leg: IClearinghouse.ClosedLeg in closed:
         split = self._settle_leg(_account, leg, split, case.parameters.min_deficit)
     self._finish(case, cash, split)
@@ -56,7 +59,7 @@ def _resolve(_account: uint256):
 def _finish(_case: liquidation.Case, _cash: int256, _split: Split):
     socialised: uint256 = _split.deficit - _split.insured - _split.charged
     if _split.deficit > 0:
-        extcall liquidation.LEDGER.write_off(_case.account, socialised)
+        extcall liquidation.LEDGER.write_off(_case.account, _split.deficit, socialised)
     liquidation._close_case(_case, liquidation._margin_of(_case.account))
     log ILiquidator.AccountResolved(
         caller=msg.sender,
@@ -116,44 +119,63 @@ def _charge(_leg: IClearinghouse.ClosedLeg, _due: uint256) -> uint256:
     """
     @dev c_m: at most what is due, the leg's own loss, and what the opposite side is still sure to own.
     """
-    reference: IRiskEngine.Reference = liquidation._reference_of(_leg.market)
-    key: uint256 = 2 * _leg.market + convert(_leg.size > 0, uint256)
-    before: words.Charged = words._unpack_charged(self.charged[key])
-    if before.reference != reference.reference or before.round != reference.round:
-        before = words.Charged(
-            reference=reference.reference, round=reference.round, amount=0
-        )
-    sure: uint256 = self._sure_down(_leg, reference)
-    charge: uint256 = min(min(_due, _leg.loss), sure - min(before.amount, sure))
-    before.amount += charge
-    self.charged[key] = words._pack_charged(before)
-    return charge
+    sure: uint256 = self._sure_down(_leg.market, _leg.size < 0)
+    return min(min(_due, _leg.loss), sure)
 
 
-@pure
 @internal
-def _sure_down(
-    _leg: IClearinghouse.ClosedLeg, _reference: IRiskEngine.Reference
-) -> uint256:
+def _sure_down(_market: uint256, _is_long: bool) -> uint256:
     """
-    @dev OI·(calm MMR_0·P_ref + fav): what every opposite account at or above MM at P_ref owns at least.
+    @dev What a side is still sure to own, by its own index: every account of it at or above MM at P_ref owned
+        calm MMR_0·P_ref a unit, and since then a scaled unit gained X - X(P_ref): moves of the mark, cuts at the
+        marks of their time, funding and every charge are in it. In rays: Q^·(calm·A_ref·P_ref + X - X_ref).
+        FORMULAS 2 counts the open interest now and subtracts what was charged: once a side was cut that is too
+        little, and where the mark moved against the side too much (docs/decisions).
     """
-    favour: int256 = convert(_reference.mark, int256) - convert(_reference.reference, int256)
-    if _leg.size > 0:
-        favour = -favour
-    unit: uint256 = _reference.calm_mmr * _reference.reference
-    unit += PPM * fixed_point._positive(favour)
-    return fixed_point._mul_div_down(_leg.opposite, unit, CAP_UNIT)
+    reference: IRiskEngine.Reference = staticcall liquidation.ENGINE.reference_of(_market)
+    side: IClearinghouse.Side = ledger_reader._side(
+        liquidation.LEDGER.address, _market, _is_long
+    )
+    surety: words.Surety = self._surety_of(_market, _is_long, side, reference)
+    g: int256 = convert(reference.mark, int256) - reference.funding
+    index: int256 = side_index._settled_credit(_is_long, g, side.scale, side.credit)
+    return fixed_point._positive(
+        fixed_point._mul_div_floor(convert(side.total, int256), surety.owned + index, SIGNED_RAY)
+    )
+
+
+@internal
+def _surety_of(
+    _market: uint256,
+    _is_long: bool,
+    _side: IClearinghouse.Side,
+    _reference: IRiskEngine.Reference,
+) -> words.Surety:
+    """
+    @dev Kept from the first charge of a round, before its cut. A side that began a new epoch since begins anew.
+    """
+    key: uint256 = 2 * _market + convert(not _is_long, uint256)
+    surety: words.Surety = words._unpack_surety(self.sureties[key])
+    round: uint256 = (_reference.round + _side.epoch) % 2**32
+    if surety.round == round:
+        return surety
+    g: int256 = convert(_reference.reference, int256) - _reference.funding
+    owned: uint256 = fixed_point._mul_div_down(
+        _side.scale, _reference.calm_mmr * _reference.reference, CAP_UNIT
+    )
+    index: int256 = side_index._settled_credit(_is_long, g, _side.scale, _side.credit)
+    surety = words.Surety(round=round, owned=convert(owned, int256) - index - 1)
+    self.sureties[key] = words._pack_surety(surety)
+    return surety
 
 
 @pure
 @internal
 def _split_of(
-    _closed: DynArray[IClearinghouse.ClosedLeg, 16], _cash: int256, _is_flat: bool
+    _closed: DynArray[IClearinghouse.ClosedLeg, 16], _deficit: uint256
 ) -> Split:
     split: Split = empty(Split)
-    if _is_flat:
-        split.deficit = fixed_point._positive(-_cash)
+    split.deficit = _deficit
     for leg: IClearinghouse.ClosedLeg in _closed:
         split.loss += leg.loss
     split.loss_left = split.loss
@@ -209,6 +231,29 @@ def _check_resolvable(_case: liquidation.Case):
 def _check_collateral(_book: IClearinghouse.Book):
     """
     @dev Collateral meets a debt before anyone else does. Where there is none (cash + sum of V >= 0, the haircuts
-        alone made the account short), step 0 has nothing to sell for and closing leaves no hole: it goes on.
+        alone made the account short), step 0 has nothing to sell for and closing leaves no hole: it goes on; so
+        it does where all there is has no known price, which step 0 waits for.
     """
-    assert len(_book.holdings) == 0 or liquidation._debt_of(_book) == 0, "collateral first"
+    for holding: IRiskEngine.Holding in _book.holdings:
+        haircut: uint256 = 0
+        price: uint256 = 0
+        state: uint256 = 0
+        haircut, price, state = staticcall liquidation.ENGINE.collateral_terms(holding.token)
+        if state & UNKNOWN == 0:
+            assert liquidation._debt_of(_book) == 0, "collateral first"
+            return
+
+
+@view
+@internal
+def _deficit_of(_case: liquidation.Case, _frozen: uint256, _cash: int256) -> uint256:
+    """
+    @dev D = max(0, -E) after the close. What is left behind, legs and collateral of unknown price, counts at its
+        best (MAINTENANCE), so D is what is missing whatever that price turns out to be; the rest waits.
+    """
+    if _frozen == 0 and len(_case.book.holdings) == 0:
+        return fixed_point._positive(-_cash)
+    left: IRiskEngine.Margin = liquidation._margin_of(_case.account)
+    return min(fixed_point._positive(-left.equity), fixed_point._positive(-_cash))
+
+
