@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -39,10 +40,16 @@ def artifact(name: str) -> Artifact:
 
 
 def _compiled(path: Path) -> tuple[Any, ...]:
-    import boa
+    """As the deployable's own pragmas say, like every other compiler here."""
+    from vyper.compiler.input_bundle import FileInput, FilesystemInputBundle
     from vyper.compiler.output import build_abi_output
+    from vyper.compiler.phases import CompilerData
 
-    data = boa.load_partial(str(path)).compiler_data
+    source = FileInput(
+        contents=path.read_text(), source_id=-1, path=path, resolved_path=path.resolve()
+    )
+    places = [Path(place) for place in sys.path if Path(place).is_dir()]
+    data = CompilerData(source, FilesystemInputBundle([*places, Path(".")]))
     layout = dict(_flat(data.storage_layout.get("storage_layout", {})))
     return path.stem, build_abi_output(data), data.bytecode, layout
 

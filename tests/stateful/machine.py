@@ -358,6 +358,41 @@ class MarginMachine(RuleBasedStateMachine):
         taker = self.do.taker_of(account)
         self.note("take", self.do.take_near(account, market, edge, off, taker))
 
+    @precondition(lambda self: self.holders())
+    @rule(who=WHO, edge=st.integers(0, 4), off=OFF, wait=st.sampled_from([0, 0, 30, 119]))
+    def aim_and_take(self, who: int, edge: int, off: int, wait: int) -> None:
+        """Step 1 from the first wei below MM."""
+        account = self.pick(self.holders(), who)
+        market = self.pick(self.do.legs(account), who)
+        price = self.do.price_where(account, market, (1, 1))
+        if price is None or account == self.do.liquidator:
+            return
+        self.do.move_to(market, price)
+        self.stage.poke(account)
+        if wait:
+            self.stage.advance(wait)
+            self.do.next_grid()
+            self.stage.report(self.do.same_prices())
+        if (account, market) in self.do.takeable():
+            done = self.do.take_near(account, market, edge, off, self.do.liquidator)
+            self.note("aim_and_take", done)
+
+    @precondition(lambda self: self.holders())
+    @rule(who=WHO, line=st.sampled_from([(2, 3), (0, 1), (-1, 2), (-2, 1)]), wait=st.booleans())
+    def aim_and_resolve(self, who: int, line: tuple[int, int], wait: bool) -> None:
+        """Step 3 from the first wei below two thirds of MM, or bankrupt; at once or late."""
+        account = self.pick(self.holders(), who)
+        market = self.pick(self.do.legs(account), who)
+        price = self.do.price_where(account, market, line)
+        if price is None:
+            return
+        self.do.move_to(market, price)
+        if wait:
+            self.stage.advance(61)
+            self.do.calm()
+        if account in self.do.resolvable():
+            self.note("aim_and_resolve", self.stage.resolve(account))
+
     @precondition(lambda self: self.candidates("indebted"))
     @rule(who=WHO, amount=st.sampled_from([1, WAD // 3, 10**30]), wait=SECONDS)
     def take_collateral(self, who: int, amount: int, wait: int) -> None:
@@ -398,11 +433,9 @@ class MarginMachine(RuleBasedStateMachine):
         if whether:
             self.note("delist", self.do.delist(market))
 
-    @rule(market=MARKET)
-    def toggle_reduce_only(self, market: int) -> None:
-        asset = self.stage.model.engine.asset(market)
-        done = self.stage.set_reduce_only(market, not asset.mark.guardian_reduces)
-        self.note("toggle_reduce_only", done)
+    @rule(market=MARKET, on=st.sampled_from([True, False, False]))
+    def set_reduce_only(self, market: int, on: bool) -> None:
+        self.note("set_reduce_only", self.stage.set_reduce_only(market, on))
 
     @precondition(lambda self: not self.stage.model.engine.state.clock.pause_ended)
     @rule(who=WHO, seconds=st.sampled_from([1, 600, 86_400]))

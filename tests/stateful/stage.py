@@ -105,7 +105,7 @@ class Outcome:
     verb: str
     parties: tuple[int, ...]  # accounts that may change
     ok: bool
-    reason: str
+    reason: str  # the contract's
     value: Any  # the model's answer
     receipt: Receipt
     before: dict[str, int]  # stored words
@@ -449,7 +449,9 @@ class Stage:
             if self.is_compared:
                 self.compare(verb)
             self.max_gas[verb] = max(self.max_gas[verb], receipt.gas)
-        outcome = Outcome(verb, parties, ok, refused, value, receipt, before, self.words)
+        outcome = Outcome(
+            verb, parties, receipt.ok, receipt.reason, value, receipt, before, self.words
+        )
         self.after(outcome)
         return outcome
 
