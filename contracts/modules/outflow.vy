@@ -3,11 +3,12 @@
 """
 @title The outflow bucket and its queue
 @license AGPL-3.0-only
-@notice Net outflow per token: what is held may fall at most `cap` below a level that follows it. Above what is
-    held the level falls by cap a window, below it rises to it within a window: so what came in lately may leave
-    again without using the cap up, and nobody can fill the bucket for others by passing through. What does not
-    fit waits for its receiver; anyone may release it as room comes back. What waits has left the ledger: it
-    bears nothing any more and cannot be taken back.
+@notice Net outflow per token: what is held may fall at most `cap` below a level. The level follows what was
+    held after the last payment: down by cap a window, up to it within a window. So what came in since may
+    leave again without using the cap up, and nobody fills the bucket for others by passing through. What
+    does not fit waits for its receiver; anyone may release it as room comes back (a release of nothing still
+    takes note of what is held). What waits has left the
+    ledger: it bears nothing any more and cannot be taken back.
 @dev Wall time: the bucket refills during a pause. Moving tokens is the last thing an action does.
 """
 from ethereum.ercs import IERC20
@@ -15,11 +16,14 @@ from ethereum.ercs import IERC20
 from contracts.interfaces import ICustody
 from contracts.modules import reasons
 
-MAX_CAP: constant(uint256) = 2**96 - 1
+GRAIN: constant(uint256) = 10**12  # [wad] unit of the packed amounts
+MAX_GRAINS: constant(uint256) = 2**64 - 1
+MAX_CAP: constant(uint256) = MAX_GRAINS * GRAIN  # [wad]
 MIN_WINDOW: constant(uint256) = 3_600
 MAX_WINDOW: constant(uint256) = 30 * 86_400
 
-buckets: HashMap[uint256, uint256]  # token -> cap 96 [wad] | level 96 [wad] | window 24 [s] | at 40 [s]
+# token -> cap 64 | level 64 | held 64 after the last payment [grains] | window 24 | at 40 [s]
+buckets: HashMap[uint256, uint256]
 waiting: HashMap[uint256, HashMap[address, uint256]]  # token -> receiver -> [wad]
 
 
@@ -37,18 +41,17 @@ def _take(
     @param _holder Holds the tokens and pays them after this.
     @param _amount [wad] whole token units.
     """
-    held: uint256 = min(staticcall IERC20(_contract).balanceOf(_holder) * _unit, MAX_CAP)
+    held: uint256 = staticcall IERC20(_contract).balanceOf(_holder) * _unit
     word: uint256 = self.buckets[_token]
-    level: uint256 = self._level(word, held)
-    room: uint256 = held + (word >> 160)
-    room -= min(room, level)
+    level: uint256 = self._level(word)
+    room: uint256 = held + (word >> 192) * GRAIN
+    room -= min(room, level * GRAIN)
     before: uint256 = self.waiting[_token][_receiver]
     due: uint256 = before + _amount
     paid: uint256 = min(due, room) // _unit * _unit
     if due - paid != before:
         self.waiting[_token][_receiver] = due - paid
-    if paid != 0:
-        self.buckets[_token] = self._with_level(word, level)
+    self.buckets[_token] = self._with_level(word, level, held - paid)
     log ICustody.Paid(receiver=_receiver, token=_token, paid=paid, waiting=due - paid)
     return paid // _unit
 
@@ -61,27 +64,32 @@ def _set_bucket(_token: uint256, _cap: uint256, _window: uint256):
     reasons._require(
         _cap <= MAX_CAP and _window >= MIN_WINDOW and _window <= MAX_WINDOW, reasons.OUTFLOW
     )
-    kept: uint256 = self.buckets[_token] & ((MAX_CAP << 64) | (2**40 - 1))
-    self.buckets[_token] = (_cap << 160) | (_window << 40) | kept
+    kept: uint256 = self.buckets[_token] & (((2**128 - 1) << 64) | (2**40 - 1))
+    self.buckets[_token] = ((_cap // GRAIN) << 192) | (_window << 40) | kept
     log ICustody.OutflowSet(token=_token, cap=_cap, window=_window)
 
 
 @view
 @internal
-def _level(_word: uint256, _held: uint256) -> uint256:
+def _level(_word: uint256) -> uint256:
     """
-    @dev [wad] as of now.
+    @dev [grains] as of now.
     """
     window: uint256 = (_word >> 40) & (2**24 - 1)
     elapsed: uint256 = min(block.timestamp - (_word & (2**40 - 1)), window)
-    level: uint256 = (_word >> 64) & MAX_CAP
-    if level < _held:
-        return level + (_held - level) * elapsed // window
-    return level - min(level - _held, (_word >> 160) * elapsed // window)
+    level: uint256 = (_word >> 128) & MAX_GRAINS
+    held: uint256 = (_word >> 64) & MAX_GRAINS
+    if level < held:
+        return level + (held - level) * elapsed // window
+    return level - min(level - held, (_word >> 192) * elapsed // window)
 
 
 @view
 @internal
-def _with_level(_word: uint256, _level: uint256) -> uint256:
-    kept: uint256 = _word & ((MAX_CAP << 160) | ((2**24 - 1) << 40))
-    return kept | (_level << 64) | block.timestamp
+def _with_level(_word: uint256, _level: uint256, _held: uint256) -> uint256:
+    """
+    @dev _held in wad.
+    """
+    kept: uint256 = _word & ((MAX_GRAINS << 192) | ((2**24 - 1) << 40))
+    held: uint256 = min(_held // GRAIN, MAX_GRAINS)
+    return kept | (_level << 128) | (held << 64) | block.timestamp

@@ -13,14 +13,16 @@ def test_release__of_cash_while_paused__pays_nothing(world: World) -> None:
     owner = world.owner_of(saver)
     with world.as_owner():
         world.custody.set_outflow(SETTLEMENT, 10 * USD, 3_600)
+    world.withdraw(saver, UNIT)
+    world.system.wait(3_600)
     world.withdraw(saver, 100 * UNIT)
-    assert world.token.balanceOf(owner) == 10 * UNIT
+    assert world.token.balanceOf(owner) == 11 * UNIT
     world.system.wait(3_600)
     with world.as_guardian():
         world.engine.pause()
     with boa.reverts("paused"):
         world.ledger.release(owner)
-    assert world.token.balanceOf(owner) == 10 * UNIT
+    assert world.token.balanceOf(owner) == 11 * UNIT
 
 
 def test_release__of_collateral_while_paused__pays_nothing(world: World) -> None:
@@ -28,11 +30,13 @@ def test_release__of_collateral_while_paused__pays_nothing(world: World) -> None
     owner = world.owner_of(saver)
     index, token = world.list_token(outflow=WAD, window=3_600)
     world.deposit_collateral(saver, index, token, 5 * WAD)
-    world.withdraw_collateral(saver, index, 5 * WAD)
-    assert token.balanceOf(owner) == WAD
+    world.withdraw_collateral(saver, index, WAD // 10)
+    world.system.wait(3_600)
+    world.withdraw_collateral(saver, index, 4 * WAD)
+    assert token.balanceOf(owner) == WAD // 10 + WAD
     world.system.wait(3_600)
     with world.as_guardian():
         world.engine.pause()
     with boa.reverts("paused"):
         world.custody.release(index, owner)
-    assert token.balanceOf(owner) == WAD
+    assert token.balanceOf(owner) == WAD // 10 + WAD

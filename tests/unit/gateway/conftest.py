@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boa
@@ -13,18 +11,6 @@ from tests.support.fixtures import deployed_world
 from .desk import MARKET, NOON, WAD, Desk, person
 
 __all__ = ["deployed_world"]
-
-
-def _sources_digest() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path("contracts").rglob("*.vy*")):
-        digest.update(f"{path}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-# titanoboa 0.2.8 keys its disk cache by a contract's text and that of its direct imports: after a
-# change in a module imported by a module it tests yesterday's bytecode. (Without a cache it fails.)
-boa.interpret.set_cache_dir(f".cache/titanoboa/{_sources_digest()}")
 
 
 @pytest.fixture(scope="session")
