@@ -1,4 +1,7 @@
-"""The state machine of tests/stateful on Ape and Anvil: a short profile, with Ape's own artifacts."""
+"""The state machine of tests/stateful on Ape and Anvil.
+
+A short profile, with Ape's own artifacts.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Applies each patch to a copy of the tree and demands that the test it names fails, having compiled.
+"""Applies each patch to a copy of the tree and demands that the test it names fails.
 
 Usage: python -m tests.mutants [NAME ...] [--jobs N] [--list]
 
-A patch begins with `Class:` (what is broken) and `Killed by:` (a pytest node). It is killed only if that test runs
-and fails in its own body; a mutant that does not apply, does not compile, or leaves the test passing is an error.
+A patch begins with `Class:` (what is broken) and `Killed by:` (a pytest node). It is killed only if
+that test runs and fails in its own body; a mutant that does not apply, does not compile, or leaves
+the test passing is an error.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ TREES = ("contracts", "oracle", "tests")
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.csv.gz", "node_modules")
 CONTRACTS = ("RiskSettings", "RiskEngine", "Custody", "Clearinghouse", "Liquidator")
 STANDING = (*CONTRACTS, "TokenMock", "StubGateway")
-COMPILE = "import sys; from tests.stateful.artifacts import artifact; list(map(artifact, sys.argv[1:]))"
+COMPILE = (
+    "import sys; from tests.stateful.artifacts import artifact; list(map(artifact, sys.argv[1:]))"
+)
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:ape_test", "-p", "no:cacheprovider", "--tb=short")
 TIMEOUT = 300  # [s]
 

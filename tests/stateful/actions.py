@@ -1,6 +1,7 @@
 """What actors can do, aimed at thresholds; no hypothesis here (`machine` draws the numbers).
 
-An action looks for the threshold with the model, which costs nothing, and then does one thing next to it.
+An action looks for the threshold with the model, which costs nothing, and then does one thing next
+to it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Actions:
         self.liquidator = account_of(address_of(LIQUIDATORS[0]), 0)
         self.backer = account_of(address_of(LIQUIDATORS[1]), 0)
 
-    # --- reading ---------------------------------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------------------
 
     def mark(self, asset: int) -> int:
         return int(self.model.engine.asset(asset).mark.price)
@@ -81,7 +82,7 @@ class Actions:
                 high = middle
         return low
 
-    # --- prices ----------------------------------------------------------------------------------------------
+    # --- prices -----------------------------------------------------------------------------------
 
     def next_grid(self, lag: int = 0) -> None:
         """The next time a report may be of, and some seconds more."""
@@ -122,14 +123,19 @@ class Actions:
         """E and MM were this the mark."""
         engine = self.model.engine
         stored = engine.state.assets[market]
-        mark = replace(stored.mark, price=price, is_held=False, is_refused=False, observed=engine.now)
+        mark = replace(
+            stored.mark, price=price, is_held=False, is_refused=False, observed=engine.now
+        )
         engine.state.assets[market] = replace(stored, mark=mark)
         margin = self.model.margin(Basis.MAINTENANCE, account)
         engine.state.assets[market] = stored
         return margin.equity, margin.requirement
 
     def price_where(self, account: int, market: int, share: tuple[int, int]) -> int | None:
-        """The mark nearest to today's at which E < share·MM, share a fraction; None within a factor of 8."""
+        """The mark nearest to today's at which E < share·MM, share a fraction.
+
+        None within a factor of 8.
+        """
         is_long = self.size(account, market) > 0
         here = self.mark(market)
 
@@ -150,7 +156,7 @@ class Actions:
                 safe = middle
         return fallen
 
-    # --- thresholds ------------------------------------------------------------------------------------------
+    # --- thresholds -------------------------------------------------------------------------------
 
     def withdraw_near(self, account: int, off: int) -> Outcome:
         """E_im - IM, or all the cash, and a few units."""
@@ -170,7 +176,10 @@ class Actions:
         return self.stage.withdraw(account, TOKEN, max(1, most + off))
 
     def trade_near(self, account: int, other: int, market: int, is_buy: bool, off: int) -> Outcome:
-        """The largest trade the account's margin, the caps and the last bound allow, and a few wei."""
+        """The largest trade the account's margin.
+
+        The caps and the last bound allow, and a few wei.
+        """
         mark, least = self.mark(market), CONFIGS[market].min_size
         sign = 1 if is_buy else -1
         trade = self.model.ledger.trade
@@ -183,7 +192,10 @@ class Actions:
     def reduce(
         self, account: int, other: int, market: int, share: int, off: int, tilt: int
     ) -> Outcome:
-        """Towards zero by a share [ppm]: all of it, down to the minimum, or a part; off the mark by tilt [ppm]."""
+        """Towards zero by a share [ppm].
+
+        All of it, down to the minimum, or a part; off the mark by tilt [ppm].
+        """
         held = self.size(account, market)
         rest = abs(held) * (PPM - share) // PPM
         if rest and rest < CONFIGS[market].min_size:
@@ -212,23 +224,22 @@ class Actions:
 
     def takeable(self) -> list[tuple[int, int]]:
         """Accounts and markets step 1 is open for."""
-        found = []
+        found, offers = [], self.model.liquidator
         for account in self.in_state(State.LIQUIDATABLE):
             for market in self.legs(account):
-                terms = self.model.liquidator.terms
-                if self.stage.would(lambda a=account, m=market: terms(a, m)) is None:
+                if self.stage.would(lambda a=account, m=market: offers.terms(a, m)) is None:
                     found.append((account, market))
         return found
 
     def indebted(self) -> list[int]:
         """Accounts step 0 is open for."""
-        found = []
-        for account in self.stage.accounts:
-            if self.model.custody.collateral_of(account, TOKEN):
-                terms = self.model.liquidator.collateral_terms
-                if self.stage.would(lambda a=account: terms(a, TOKEN)) is None:
-                    found.append(account)
-        return found
+        terms, would = self.model.liquidator.collateral_terms, self.stage.would
+        held = self.model.custody.collateral_of
+        return [
+            account
+            for account in self.stage.accounts
+            if held(account, TOKEN) and would(lambda a=account: terms(a, TOKEN)) is None
+        ]
 
     def resolvable(self) -> list[int]:
         return self.in_state(State.BACKSTOP, State.BANKRUPT)
@@ -257,7 +268,11 @@ class Actions:
         return done
 
     def pause_for(self, seconds: int, account: int) -> Outcome:
-        """11: while paused only collateral goes in; afterwards nobody is liquidated before `grace`."""
+        """11.
+
+        While paused only collateral goes in; afterwards nobody is liquidated before
+        `grace`.
+        """
         stage, model = self.stage, self.model
         self.calm()
         done = stage.pause()

@@ -92,6 +92,7 @@ class Event:
     name: str
 
     def chain_id(self) -> int: ...
+
     indexed: tuple[str, ...]
     plain: tuple[tuple[str, str], ...]
 
@@ -109,6 +110,7 @@ class Artifact:
     name: str
 
     def chain_id(self) -> int: ...
+
     abi: list[dict[str, Any]]
     bytecode: bytes
     layout: dict[str, int]  # dotted variable name -> slot

@@ -1,7 +1,8 @@
 """The invariants of DESIGN 13, as checks on what the contracts store and did. Numbers are DESIGN's.
 
-`Checks` is called before and after every transaction; `check_books` after every rule. Margins are the model's:
-its words equal the contracts' (13), and `check_views` compares the answers themselves, a few at a time.
+`Checks` is called before and after every transaction; `check_books` after every rule. Margins are
+the model's: its words equal the contracts' (13), and `check_views` compares the answers themselves,
+a few at a time.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Checks:
         self.amounts = {"charged": 0, "socialised": 0, "deleveraged": 0, "resolved": 0, "taken": 0}
         stage.before, stage.after = self.before, self.after
 
-    # --- a transaction ---------------------------------------------------------------------------------------
+    # --- a transaction ----------------------------------------------------------------------------
 
     def before(self, verb: str) -> None:
         stage = self.stage
@@ -209,7 +210,7 @@ class Checks:
             assert not state.markets, "5: step 3 leaves a leg"
             assert state.cash >= 0 or state.tokens, "5: step 3 leaves E < 0"
 
-    # --- after a rule ----------------------------------------------------------------------------------------
+    # --- after a rule -----------------------------------------------------------------------------
 
     def check_books(self) -> None:
         """1, 2, 3, 12 on the contracts' words."""
@@ -295,9 +296,12 @@ class Checks:
                 assert refusal(stage, "terms", account, market) == reason
 
     def _check_resolvable(self, account: int) -> None:
-        """15: whoever is past the auction is resolved by anyone, without capital, in half a block."""
+        """15.
+
+        Whoever is past the auction is resolved by anyone, without capital, in half a block.
+        """
         stage, model = self.stage, self.stage.model
-        now, paused = model.engine.clock()
+        _, paused = model.engine.clock()
         if paused or model.account_state(account) < State.BACKSTOP:
             return
         book = model.ledger.book(account)
@@ -375,4 +379,4 @@ def fields(record: Any) -> tuple[Any, ...]:
     return tuple(getattr(record, name) for name in record.__dataclass_fields__)
 
 
-__all__ = ["Checks", "SETTLEMENT_TOKEN", "TOKEN_ASSET", "owner_of"]
+__all__ = ["SETTLEMENT_TOKEN", "TOKEN_ASSET", "Checks", "owner_of"]

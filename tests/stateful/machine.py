@@ -1,7 +1,8 @@
 """The state machine: hypothesis draws who, where and how far off a threshold; `actions` does it.
 
-Strategies are restricted to what could succeed (preconditions, candidates from the model) instead of catching
-reverts; the few wei next to a threshold are refused half of the time on purpose, and the tally says how often.
+Strategies are restricted to what could succeed (preconditions, candidates from the model) instead
+of catching reverts; the few wei next to a threshold are refused half of the time on purpose, and
+the tally says how often.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import ClassVar, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from oracle.engine.clearinghouse import CROSS, ISOLATED
 from oracle.engine.units import PPM, SETTLEMENT_TOKEN, WAD
 
@@ -42,7 +44,9 @@ ASSET = st.sampled_from(list(CONFIGS))
 SIDE = st.booleans()
 PREMIUM = st.sampled_from([0, 0, 5_000, -5_000, 90_000, -90_000, 200_000])
 # Shares of MM an account is brought to, as fractions; beyond zero it is bankrupt.
-TARGETS = st.sampled_from([(1, 1), (1, 1), (5, 4), (2, 3), (2, 3), (0, 1), (0, 1), (-1, 1), (-3, 1)])
+TARGETS = st.sampled_from(
+    [(1, 1), (1, 1), (5, 4), (2, 3), (2, 3), (0, 1), (0, 1), (-1, 1), (-3, 1)]
+)
 SECONDS = st.sampled_from([1, 9, 10, 11, 59, 60, 61, 119, 120, 121, 600, 3_600, 7_201, 86_400])
 
 
@@ -65,7 +69,7 @@ class MarginMachine(RuleBasedStateMachine):
             self.tally.events[name] += count
         self.stage.restore(self.saved)
 
-    # --- helpers ---------------------------------------------------------------------------------------------
+    # --- helpers ----------------------------------------------------------------------------------
 
     def note(self, rule_name: str, done: Outcome) -> None:
         self.tally.note(rule_name, done.ok and done.changed, done.reason)
@@ -119,7 +123,7 @@ class MarginMachine(RuleBasedStateMachine):
             if cash(a).cash >= 10**12 and self.do.free_margin(a) >= 10**12
         ]
 
-    # --- owners ----------------------------------------------------------------------------------------------
+    # --- owners -----------------------------------------------------------------------------------
 
     @rule(owner=st.sampled_from(OWNERS + LIQUIDATORS), sub=st.integers(1, 3), cross=SIDE)
     def open_account(self, owner: str, sub: int, cross: bool) -> None:
@@ -176,7 +180,7 @@ class MarginMachine(RuleBasedStateMachine):
         taker = self.pick([a for a in self.stage.accounts if a != giver], to)
         self.note("transfer_at_margin", self.do.transfer_near(giver, taker, off))
 
-    # --- trading ---------------------------------------------------------------------------------------------
+    # --- trading ----------------------------------------------------------------------------------
 
     @rule(
         who=WHO,
@@ -193,9 +197,7 @@ class MarginMachine(RuleBasedStateMachine):
         mark = self.do.mark(market)
         size = usd * WAD * WAD // mark * (1 if is_buy else -1)
         price = mark * (PPM + tilt) // PPM
-        done = self.stage.trade(
-            account, self.other(other, account, market), market, size, price
-        )
+        done = self.stage.trade(account, self.other(other, account, market), market, size, price)
         self.note("trade", done)
 
     @rule(who=WHO, other=WHO, market=MARKET, is_buy=SIDE, off=OFF)
@@ -239,7 +241,7 @@ class MarginMachine(RuleBasedStateMachine):
         counter = self.other(other, account, market)
         self.note("flip", self.do.flip(account, counter, market, share, off))
 
-    # --- prices ----------------------------------------------------------------------------------------------
+    # --- prices -----------------------------------------------------------------------------------
 
     @rule(
         moves=st.tuples(*[st.integers(-30_000, 30_000)] * 4),
@@ -300,7 +302,7 @@ class MarginMachine(RuleBasedStateMachine):
         self.do.next_grid()
         self.note("confirm", self.stage.report(prices))
 
-    # --- load lines, tables, time ----------------------------------------------------------------------------
+    # --- load lines, tables, time -----------------------------------------------------------------
 
     @rule(
         asset=ASSET,
@@ -336,7 +338,7 @@ class MarginMachine(RuleBasedStateMachine):
     def set_interest_rate(self, rate: int) -> None:
         self.note("set_interest_rate", self.stage.set_interest_rate(rate))
 
-    # --- liquidation -----------------------------------------------------------------------------------------
+    # --- liquidation ------------------------------------------------------------------------------
 
     @precondition(lambda self: self.candidates("touchable"))
     @rule(who=WHO)
@@ -426,7 +428,7 @@ class MarginMachine(RuleBasedStateMachine):
         account, market = self.pick(self.do.ended(), who)
         self.note("collect", self.stage.collect(account, market))
 
-    # --- guardian and governance -----------------------------------------------------------------------------
+    # --- guardian and governance ------------------------------------------------------------------
 
     @rule(market=MARKET, whether=st.sampled_from([True, False, False, False]))
     def delist(self, market: int, whether: bool) -> None:
@@ -472,7 +474,7 @@ class MarginMachine(RuleBasedStateMachine):
             if words[f"waiting {token} {name}"]
         ]
 
-    # --- invariants ------------------------------------------------------------------------------------------
+    # --- invariants -------------------------------------------------------------------------------
 
     @invariant()
     def books_close(self) -> None:

@@ -71,7 +71,9 @@ class RevmDriver:
             output = OUTPUT.search(str(error))
             return Receipt(False, bytes.fromhex(output[1]) if output else b"", (), 0)
         result = self.evm.result
-        return Receipt(True, bytes(output), tuple(_log(log) for log in result.logs), result.gas_used)
+        return Receipt(
+            True, bytes(output), tuple(_log(log) for log in result.logs), result.gas_used
+        )
 
 
 def _log(log: Any) -> Log:

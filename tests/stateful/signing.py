@@ -1,7 +1,7 @@
-"""EIP-712 signatures of reports and pushes, made by hand: a report costs microseconds, not milliseconds.
+"""EIP-712 signatures of reports and pushes, made by hand: a report costs microseconds.
 
-tests/unit/oracle_signing checks the typed data against eth-account and wallets; here only speed counts. The
-nonce of each signature is fixed, which gives these keys away: they guard nothing.
+tests/unit/oracle_signing checks the typed data against eth-account and wallets; here only speed
+counts. The nonce of each signature is fixed, which gives these keys away: they guard nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A small venue on a driver, and beside it the Python reference model that does whatever it does.
 
-Every verb goes to both. Where they disagree on success, or any stored word differs afterwards, the test fails:
-invariant 13, and the strongest oracle there is. Three markets, one collateral token; every owner has a CROSS and
-an ISOLATED account. Windows are short, so that a handful of reports brings a market back to calm.
+Every verb goes to both. Where they disagree on success, or any stored word differs afterwards, the
+test fails: invariant 13, and the strongest oracle there is. Three markets, one collateral token;
+every owner has a CROSS and an ISOLATED account. Windows are short, so that a handful of reports
+brings a market back to calm.
 """
 
 from __future__ import annotations
@@ -118,7 +119,10 @@ class Outcome:
 
 
 def _without_market(state: clearinghouse.Account, market: int) -> clearinghouse.Account:
-    """As the contract does: the order of the others stays. The model's own swaps in the last one."""
+    """As the contract does.
+
+    The order of the others stays. The model's own swaps in the last one.
+    """
     return replace(state, markets=tuple(m for m in state.markets if m != market))
 
 
@@ -151,7 +155,7 @@ class Stage:
         self.words: dict[str, int] = {}
         self._populate()
 
-    # --- accounts of owners ----------------------------------------------------------------------------------
+    # --- accounts of owners -----------------------------------------------------------------------
 
     def open_account(self, owner: str, sub: int, mode: int) -> Outcome:
         account = account_of(owner, sub)
@@ -215,7 +219,7 @@ class Stage:
             lambda: self.model.trade(maker, taker, market, size, price, reduce),
         )
 
-    # --- anyone ----------------------------------------------------------------------------------------------
+    # --- anyone -----------------------------------------------------------------------------------
 
     def poke(self, account: int) -> Outcome:
         return self._do(
@@ -270,7 +274,7 @@ class Stage:
             lambda: self.model.release(token, int(receiver, 16)),
         )
 
-    # --- keepers ---------------------------------------------------------------------------------------------
+    # --- keepers ----------------------------------------------------------------------------------
 
     def report(
         self, prices: dict[int, int], premium: int = 0, spread: int = 0, observed: int | None = None
@@ -307,7 +311,7 @@ class Stage:
             lambda: self.model.push(until, [LinePush(*line) for line in lines]),
         )
 
-    # --- guardian and governance -----------------------------------------------------------------------------
+    # --- guardian and governance ------------------------------------------------------------------
 
     def pause(self) -> Outcome:
         return self._do(
@@ -368,7 +372,7 @@ class Stage:
             lambda: self.model.settle_market(market),
         )
 
-    # --- time ------------------------------------------------------------------------------------------------
+    # --- time -------------------------------------------------------------------------------------
 
     @property
     def time(self) -> int:
@@ -415,7 +419,7 @@ class Stage:
         self.words = self.reader.contracts()
         return self.words
 
-    # --- internals -------------------------------------------------------------------------------------------
+    # --- internals --------------------------------------------------------------------------------
 
     def _do(
         self,
@@ -501,9 +505,7 @@ class Stage:
             terms.insurance_fee,
             s.parameters.min_deficit,
         )
-        self.liquidator = deploy(
-            "Liquidator", self.ledger.address, self.engine.address, parameters
-        )
+        self.liquidator = deploy("Liquidator", self.ledger.address, self.engine.address, parameters)
         self.ledger.must(owner, "set_gateway_at", 0, self.gateway.address)
         self.ledger.must(owner, "set_liquidator", self.liquidator.address)
         self.settings.must(owner, "set_liquidator", self.liquidator.address)

@@ -1,7 +1,8 @@
-"""Every stored word that matters, decoded by name: once from the contracts' storage, once from the model.
+"""Every stored word that matters, decoded by name: from the contracts and from the model.
 
-The contracts are read slot by slot (layout from the compiler), so nothing a view computes can hide a difference.
-The bits are those of contracts/modules/*_words.vy, load_line.vy, effective_time.vy and outflow.vy.
+The contracts are read slot by slot (layout from the compiler), so nothing a view computes can hide
+a difference. The bits are those of contracts/modules/*_words.vy, load_line.vy, effective_time.vy
+and outflow.vy.
 """
 
 from __future__ import annotations
@@ -159,7 +160,9 @@ class Reader:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.plans: dict[tuple[int, ...], list[tuple[Contract, list[int], list[tuple[str, Decoder]]]]] = {}
+        self.plans: dict[
+            tuple[int, ...], list[tuple[Contract, list[int], list[tuple[str, Decoder]]]]
+        ] = {}
 
     def contracts(self) -> Fields:
         stage = self.stage
@@ -190,7 +193,7 @@ class Reader:
                 found[f"{name} {field}" if field else name] = int(value)
         return found
 
-    # --- the contracts' half ---------------------------------------------------------------------------------
+    # --- the contracts' half ----------------------------------------------------------------------
 
     def _plan(self) -> list[tuple[Contract, list[int], list[tuple[str, Decoder]]]]:
         from .stage import CONFIGS, LIQUIDATORS, MARKETS, OWNERS, TOKEN
@@ -217,7 +220,9 @@ class Reader:
         for market in MARKETS:
             slot = ledger.slot("positions.side_words", market)
             rows.append((ledger, slot, f"sides {market}", sides))
-            rows.append((ledger, ledger.slot("positions.tallies", market), f"tally {market}", tally))
+            rows.append(
+                (ledger, ledger.slot("positions.tallies", market), f"tally {market}", tally)
+            )
             for short in (0, 1):
                 side = 2 * market + short
                 slot = ledger.slot("positions.cut_words", side)
@@ -260,7 +265,7 @@ class Reader:
             for contract in (ledger, custody, engine, liquidator)
         ]
 
-    # --- the model's half ------------------------------------------------------------------------------------
+    # --- the model's half -------------------------------------------------------------------------
 
     def _model(self) -> Iterator[tuple[str, Fields]]:
         yield from self._accounts()

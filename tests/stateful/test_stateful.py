@@ -1,7 +1,7 @@
 """The machine in-process: a short profile in every run, a long one marked `long`.
 
-STATEFUL_EXAMPLES, STATEFUL_STEPS and STATEFUL_SEED change a long run; DRIVER is revm or titanoboa. A failure prints
-its steps and a blob for `@reproduce_failure`.
+STATEFUL_EXAMPLES, STATEFUL_STEPS and STATEFUL_SEED change a long run; DRIVER is revm or titanoboa.
+A failure prints its steps and a blob for `@reproduce_failure`.
 """
 
 from __future__ import annotations

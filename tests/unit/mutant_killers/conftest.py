@@ -1,6 +1,7 @@
 """The populated stage of the state machine, once a process and given back after every test.
 
-While it is populated nothing is compared: a mutant is to be found by the test that names it, not by the set-up.
+While it is populated nothing is compared: a mutant is to be found by the test that names it, not by
+the set-up.
 """
 
 from __future__ import annotations

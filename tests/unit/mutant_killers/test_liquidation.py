@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from oracle.engine.margin import Basis
 from oracle.engine.units import SETTLEMENT_TOKEN, WAD
-
 from tests.stateful.actions import ANY_LONG, Actions
 from tests.stateful.stage import PERIOD, TOKEN, USD, Stage
 

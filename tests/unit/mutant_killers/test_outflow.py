@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from oracle.engine.margin import Basis
 from oracle.engine.units import SETTLEMENT_TOKEN, WAD
-
 from tests.stateful.actions import Actions
 from tests.stateful.driver import address_of
 from tests.stateful.stage import TOKEN, Stage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from oracle.engine.units import HOUR, PPM, WAD
-
 from tests.stateful.actions import Actions
 from tests.stateful.stage import PERIOD, SETTINGS, Stage
 

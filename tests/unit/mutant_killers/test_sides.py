@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from oracle.engine.units import RAY, WAD
 
+from oracle.engine.units import RAY, WAD
 from tests.stateful.actions import Actions
 from tests.stateful.invariants import Checks
 from tests.stateful.stage import Stage

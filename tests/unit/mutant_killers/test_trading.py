@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from oracle.engine.margin import Basis
+from oracle.engine.rounding import mul_div_ceil, wad_mul_ceil
 from oracle.engine.units import PPM, WAD
-
 from tests.stateful.actions import Actions
 from tests.stateful.stage import Stage
 
@@ -22,7 +22,7 @@ def test_round_trip__at_one_odd_price__gains_no_wei(stage: Stage, do: Actions) -
         buyer = do.liquidator  # flat
         before = cash(stage, 0) + cash(stage, 1)
         fees = stage.words["tally 0 fees"]
-        own = -(-(-(-ODD_SIZE * ODD_PRICE // WAD)) * 100 // PPM)
+        own = mul_div_ceil(wad_mul_ceil(ODD_SIZE, ODD_PRICE), 100, PPM)
         assert stage.trade(buyer, do.backer, 0, sign * ODD_SIZE, ODD_PRICE).ok
         assert stage.trade(buyer, do.backer, 0, -sign * ODD_SIZE, ODD_PRICE).ok
         paid = stage.words["tally 0 fees"] - fees
@@ -85,7 +85,9 @@ def test_open_at_the_limit__one_wei_more__is_refused(stage: Stage, do: Actions) 
     assert now.equity >= now.requirement
 
 
-def test_closing_one_of_three_legs__leaves_the_others_in_the_book(stage: Stage, do: Actions) -> None:
+def test_closing_one_of_three_legs__leaves_the_others_in_the_book(
+    stage: Stage, do: Actions
+) -> None:
     trader = stage.accounts[TRADER]
     assert do.reduce(trader, do.backer, 0, PPM, 0, 0).ok
     legs = stage.ledger.call("book", trader)[3]
