@@ -15,10 +15,11 @@
     MM.
 
     For a holding: v = floor(amount·stored price/1e18), value v - min(v, ceil(R(v))) with the
-    basis' haircuts; of unknown price: 0 for INITIAL and LIVE. Positive cash is 0 for INITIAL and
-    LIVE while the settlement token is in doubt. `known_since` is the latest of the legs', and of
-    the grace after a pause; it may lie in the future. A leg of size 0 adds its base and its state,
-    nothing else. Sizes and open interests of 2**120 and more revert.
+    basis' haircuts; of unknown price: 0 for INITIAL and LIVE; its state bits are not the book's.
+    Positive cash is 0 for INITIAL and LIVE while the settlement token is in doubt. `known_since`
+    is the latest of the legs', and of the grace after a pause; it may lie in the future. A leg of
+    size 0 adds its base and its state, nothing else. Sizes and open interests of 2**120 and more
+    revert.
 
     liquidation_size: see there. Widths: |size| < 2**111, price < 2**90, |G| < 2**94 (FORMULAS 1).
 """
@@ -97,6 +98,7 @@ def assess(
             if age > max_age:
                 state |= effective_time.UNKNOWN
             # Value
+
 
         product: int256 = unsafe_mul(
             leg.size,
@@ -230,8 +232,8 @@ def liquidation_size(
         present point (the lower bracket's at a bound). It never jumps over a root, each step lands
         in a lower bracket or ends; at most 18 steps for the two tables of a ramp. Ends at g >= 0 or
         q >= |size| (then |size|; also if (1+b)·r <= fee). Everything is multiplied by
-        4·1e18·1e12·ramp, ramp = 1 outside a ramp: checked 256-bit products, which bound N and |E| to
-        2**132 wei (5e21 USD).
+        4·1e18·1e12·ramp, ramp = 1 outside a ramp: checked 256-bit products, which bound N and |E|
+        to 2**132 wei (5e21 USD).
     """
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
@@ -401,21 +403,24 @@ def _surcharge(
 ) -> uint256:
     """
     @dev The requirement with open-interest scaling (DESIGN 5); _line has caps.
-        unsafe: open interest < 2**120, price < 2**90, caps < 2**74·1e18 = 2**134; margin <=
-        notional, low < interest, L < H. The product is checked: it reaches 2**256 only above 1e20
-        USD.
+        unsafe: open interest < 2**120, price < 2**90, caps < 2**74·1e18 = 2**134 (decoded as in
+        `decimal_words`); margin <= notional as rates and floors are at most 1; low < interest, L <
+        H. The product is checked: it reaches 2**256 only above 1e20 USD.
     """
-    low: uint256 = unsafe_mul(decimal_words._decode(_line >> load_line.SOFT_CAP), WAD)
+    low: uint256 = unsafe_mul(
+        unsafe_mul(_line >> 52 & words.M20, pow_mod256(10, _line >> load_line.SOFT_CAP & 15)), WAD
+    )
     interest: uint256 = unsafe_div(
         unsafe_add(unsafe_mul(_open_interest, _word >> words.PRICE), WAD - 1), WAD
     )
-    margin: uint256 = min(_margin, _notional)
     if interest <= low:
-        return margin
-    high: uint256 = unsafe_mul(decimal_words._decode(_line >> load_line.HARD_CAP), WAD)
+        return _margin
+    high: uint256 = unsafe_mul(
+        unsafe_mul(_line >> 28 & words.M20, pow_mod256(10, _line >> load_line.HARD_CAP & 15)), WAD
+    )
     span: uint256 = unsafe_sub(high, low)
-    part: uint256 = unsafe_sub(_notional, margin) * unsafe_sub(min(interest, high), low)
-    return unsafe_add(margin, unsafe_div(unsafe_add(part, unsafe_sub(span, 1)), span))
+    part: uint256 = unsafe_sub(_notional, _margin) * unsafe_sub(min(interest, high), low)
+    return unsafe_add(_margin, unsafe_div(unsafe_add(part, unsafe_sub(span, 1)), span))
 
 
 @view
@@ -424,8 +429,8 @@ def _value_holding(
     _holding: IRiskEngine.Holding, _basis: uint256, _clock: uint256, _now: uint256, _base: uint256
 ) -> uint256:
     """
-    @dev Value after haircut. A token of unknown price is worth nothing to INITIAL and LIVE, and the last price
-        to MAINTENANCE; it bars nothing else, so that holding a wei of it is no immunity.
+    @dev Value after haircut. A token of unknown price is worth nothing to INITIAL and LIVE, and the
+        last price to MAINTENANCE; it bars nothing else, so that holding a wei of it is no immunity.
     """
     asset: uint256 = TOKENS + _holding.token
     word: uint256 = prices.prices[asset]

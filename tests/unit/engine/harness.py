@@ -16,7 +16,9 @@ HOUR = 3600
 INITIAL, LIVE, MAINTENANCE = 0, 1, 2
 UNKNOWN, AFTERMATH, REDUCE_ONLY, OLD, PAUSED, NO_NEW_RISK = 1, 2, 4, 8, 16, 32
 # `engine_tables`
-CLOCK, PRICES, SETTLING, HELD, CONFIGS, GUARDS, LIMITS, LINES, SCHEDULES, SIGNERS, SCALARS = range(11)
+CLOCK, PRICES, SETTLING, HELD, CONFIGS, GUARDS, LIMITS, LINES, SCHEDULES, SIGNERS, SCALARS = range(
+    11
+)
 # `engine_scalars`
 RULES, THRESHOLD, SEQUENCER, LIQUIDATOR, PAUSE_ENDED = range(5)
 START = 1_700_000_040  # a multiple of 60
@@ -28,7 +30,10 @@ TABLE = [
     (1_000_000, 40_000, 150_000, 20_000, 80_000),
     (10_000_000, 100_000, 300_000, 50_000, 150_000),
 ]
-HAIRCUTS = [(1_000_000, 50_000, 200_000, 30_000, 150_000), (5_000_000, 100_000, 400_000, 80_000, 300_000)]
+HAIRCUTS = [
+    (1_000_000, 50_000, 200_000, 30_000, 150_000),
+    (5_000_000, 100_000, 400_000, 80_000, 300_000),
+]
 
 
 @dataclass(frozen=True)
@@ -148,14 +153,14 @@ class System:
     home: int = START
 
     def settle(self) -> System:
-        """Remember the present as the time `at_home` returns to: block time is common to all systems."""
+        """Remember now as the time `at_home` returns to: block time is common to all systems."""
         self.home = self.time
         return self
 
     def at_home(self) -> None:
         self.at(self.home)
 
-    # --- time -------------------------------------------------------------------------------------------
+    # --- time ------------------------------------------------------------------------------------
 
     @property
     def time(self) -> int:
@@ -172,7 +177,7 @@ class System:
         """The latest time on the grid."""
         return self.time - self.time % self.rules.period
 
-    # --- keeper -----------------------------------------------------------------------------------------
+    # --- keeper ----------------------------------------------------------------------------------
 
     def report(
         self,
@@ -228,9 +233,7 @@ class System:
         nonces: dict[int, int] | None = None,
     ) -> tuple[bytes, int, list[tuple[int, ...]], list[tuple[int, int, int]]]:
         valid_until = self.time + 60 if valid_until is None else valid_until
-        rows = [
-            (a, s, d, nonces[a] if nonces else self.nonce(a)) for a, (s, d) in lines.items()
-        ]
+        rows = [(a, s, d, nonces[a] if nonces else self.nonce(a)) for a, (s, d) in lines.items()]
         keys = ("asset", "severity", "depth", "nonce")
         message = {
             "inputs": b"\x11" * 32,
@@ -244,7 +247,7 @@ class System:
     def nonce(self, asset: int) -> int:
         return self.settings.line_of(asset).pushed
 
-    # --- governance -------------------------------------------------------------------------------------
+    # --- governance ------------------------------------------------------------------------------
 
     def list(
         self,
@@ -267,7 +270,7 @@ class System:
     def as_guardian(self) -> Any:
         return boa.env.prank(self.guardian)
 
-    # --- reading ----------------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------
 
     def state(self, asset: int) -> int:
         return self.engine.price_of(asset).state

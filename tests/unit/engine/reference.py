@@ -1,4 +1,4 @@
-"""FORMULAS 3, 4 and 6 once more, in rational numbers and as they read: what the engine is compared with."""
+"""FORMULAS 3, 4 and 6 once more, in rational numbers and as they read."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import boa
 import pytest
 
-from .harness import PRICES, REDUCE_ONLY, START, UNKNOWN, WAD, ZERO, System, quote
+from .harness import PRICES, REDUCE_ONLY, START, UNKNOWN, WAD, ZERO, System, load, quote
 
 P = 2_000 * WAD
 LOW, HIGH = 10**8, 10**13  # the feed's answer limits, 8 decimals
@@ -11,7 +11,7 @@ LOW, HIGH = 10**8, 10**13  # the feed's answer limits, 8 decimals
 
 @pytest.fixture
 def feed(live: System):
-    mock = boa.load("contracts/mocks/AggregatorMock.vy", 8)
+    mock = load("contracts/mocks/AggregatorMock.vy").deploy(8)
     with live.as_owner():
         live.settings.set_feed(0, (mock.address, 3_600, LOW, HIGH))
     live.wait(60)
@@ -110,18 +110,18 @@ def test_reference__removed__clears_reduce_only(live: System, feed):
     "wrong", [(59, LOW, HIGH), (2_592_001, LOW, HIGH), (60, 5, 6), (60, 0, 2**128)]
 )
 def test_set_feed__out_of_bounds__reverts(live: System, wrong: tuple[int, int, int]):
-    mock = boa.load("contracts/mocks/AggregatorMock.vy", 8)
+    mock = load("contracts/mocks/AggregatorMock.vy").deploy(8)
     with live.as_owner(), boa.reverts():
         live.settings.set_feed(0, (mock.address, *wrong))
 
 
 def test_set_feed__more_than_18_decimals__reverts(live: System):
-    mock = boa.load("contracts/mocks/AggregatorMock.vy", 19)
+    mock = load("contracts/mocks/AggregatorMock.vy").deploy(19)
     with live.as_owner(), boa.reverts("out of bounds"):
         live.settings.set_feed(0, (mock.address, 60, 0, 100))
 
 
-# --- move guard --------------------------------------------------------------------------------------
+# --- move guard ----------------------------------------------------------------------------------
 
 UP = P * 1_015_000 // 10**6  # exactly max_move
 DOWN = P * 985_000 // 10**6

@@ -103,7 +103,13 @@ def test_size__flat_leg__is_zero_or_nothing(deep: System):
 @settings(max_examples=40, deadline=None)
 def test_size__in_a_ramp__restores_and_not_a_wei_more(deep: System, mantissa, share, at):
     steep = [
-        (3_000 * 3**k, 20_000 + 20_000 * k, 200_000 + 50_000 * k, 9_000 + 15_000 * k, 10**5 + 10**4 * k)
+        (
+            3_000 * 3**k,
+            20_000 + 20_000 * k,
+            200_000 + 50_000 * k,
+            9_000 + 15_000 * k,
+            10**5 + 10**4 * k,
+        )
         for k in range(8)
     ]
     with boa.env.anchor():

@@ -3,7 +3,7 @@
 import boa
 import pytest
 
-from .harness import PAUSED, START, UNKNOWN, WAD, PPM, System
+from .harness import PAUSED, PPM, START, UNKNOWN, WAD, System
 
 DAY = 86_400
 

@@ -145,11 +145,11 @@ def test_report__all_assets_nine_signers__fits_a_block(system: System):
     big = deploy(signers=9, quorum=6)
     for asset in range(40):
         big.list(asset, config=default_config(asset))
-    assert all(big.report({asset: WAD for asset in range(40)}))
+    assert all(big.report(dict.fromkeys(range(40), WAD)))
     assert big.engine._computation.get_gas_used() < 4_000_000
 
 
-# --- funding -----------------------------------------------------------------------------------------
+# --- funding -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

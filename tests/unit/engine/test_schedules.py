@@ -79,8 +79,15 @@ def test_market_table__at_the_limit__is_listed(system: System, row: int, fields:
 
 @pytest.mark.parametrize(
     ("bound", "valid"),
-    [(2**20 - 1, True), (2**20, False), (1_048_580, True), (1_048_581, False)]
-    + [(2**20 * 10**15, False), (10**21, True), (10**22, False)],
+    [
+        (2**20 - 1, True),
+        (2**20, False),
+        (1_048_580, True),
+        (1_048_581, False),
+        (2**20 * 10**15, False),
+        (10**21, True),
+        (10**22, False),
+    ],
 )
 def test_bound__exactly_representable_or_refused(system: System, bound: int, valid: bool):
     table = [(bound, *TABLE[0][1:])]
@@ -123,7 +130,7 @@ def test_haircuts__mm_at_most_im_no_buffer(system: System, fields: dict, valid: 
             system.list(32, table=table)
 
 
-# --- ramp --------------------------------------------------------------------------------------------
+# --- ramp ----------------------------------------------------------------------------------------
 
 
 def vote(system: System, table, asset: int = 0) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from .harness import (
     CLOCK,
-    LIQUIDATOR,
     LINES,
+    LIQUIDATOR,
     SCALARS,
     SEQUENCER,
     SIGNERS,
@@ -125,7 +125,7 @@ def test_config__fits(system: System, fields: dict[str, int]):
 
 
 def test_config__changes_neither_line_nor_feed(live: System):
-    mock = boa.load("contracts/mocks/AggregatorMock.vy", 8)
+    mock = load("contracts/mocks/AggregatorMock.vy").deploy(8)
     live.wait(3_000)
     live.push({0: (50_000, 750_000)})
     with live.as_owner():
@@ -201,7 +201,7 @@ def test_addresses__are_stored(system: System):
     assert system.word(SIGNERS, int(feed, 16)) == 0
 
 
-# --- roles -------------------------------------------------------------------------------------------
+# --- roles ---------------------------------------------------------------------------------------
 
 BRACKET = [(100_000, 20_000, 100_000, 10_000, 50_000)]
 SETTERS = {
@@ -299,7 +299,7 @@ def test_set_guardian__zero__reverts(system: System):
         system.engine.set_guardian(ZERO)
 
 
-# --- binding -----------------------------------------------------------------------------------------
+# --- binding -------------------------------------------------------------------------------------
 
 
 def bind_args(engine: str):

@@ -13,6 +13,7 @@ from .harness import (
     UNKNOWN,
     WAD,
     System,
+    load,
 )
 
 P = 2_000 * WAD
@@ -125,7 +126,7 @@ def test_episode__forgotten_after_a_day(live: System):
     assert live.word(PRICES, 0) & 8 == 0
 
 
-# --- P_ref -------------------------------------------------------------------------------------------
+# --- P_ref ---------------------------------------------------------------------------------------
 
 
 def test_reference__calm__is_the_mark(live: System):
@@ -201,7 +202,7 @@ def test_reference__aftermath_outlives_the_price__continues_it(live: System, liq
     assert round_of(live) == (P, START)
 
 
-# --- begin_aftermath ---------------------------------------------------------------------------------
+# --- begin_aftermath -----------------------------------------------------------------------------
 
 
 def test_begin_aftermath__stranger__reverts(live: System, liquidator: str):
@@ -238,12 +239,12 @@ def test_begin_aftermath__again__prolongs(live: System, liquidator: str):
         assert not live.state(0) & AFTERMATH
 
 
-# --- sequencer ---------------------------------------------------------------------------------------
+# --- sequencer -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def sequencer(live: System):
-    mock = boa.load("contracts/mocks/SequencerMock.vy")
+    mock = load("contracts/mocks/SequencerMock.vy").deploy()
     live.wait(60)
     mock.set_down(False)
     with live.as_owner():

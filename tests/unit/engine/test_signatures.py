@@ -19,7 +19,11 @@ def due(live: System) -> System:
 def altered(signatures, index, v=None, r=None, s=None):
     out = list(signatures)
     old = out[index]
-    out[index] = (old[0] if v is None else v, old[1] if r is None else r, old[2] if s is None else s)
+    out[index] = (
+        old[0] if v is None else v,
+        old[1] if r is None else r,
+        old[2] if s is None else s,
+    )
     return out
 
 
@@ -149,8 +153,18 @@ def test_set_signers__unsorted_or_zero_or_twice__reverts(system: System):
 
 @pytest.mark.parametrize(
     ("count", "quorum", "valid"),
-    [(1, 0, False), (1, 1, True), (3, 1, False), (3, 2, True), (3, 4, False)]
-    + [(4, 2, False), (4, 3, True), (9, 5, False), (9, 6, True), (9, 9, True)],
+    [
+        (1, 0, False),
+        (1, 1, True),
+        (3, 1, False),
+        (3, 2, True),
+        (3, 4, False),
+        (4, 2, False),
+        (4, 3, True),
+        (9, 5, False),
+        (9, 6, True),
+        (9, 9, True),
+    ],
 )
 def test_set_signers__two_thirds__is_the_least_quorum(
     system: System, count: int, quorum: int, valid: bool

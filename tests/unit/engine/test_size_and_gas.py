@@ -31,9 +31,9 @@ def build() -> System:
     for market in range(16):
         system.list(market, config=CAPS, price=(1_000 + market) * WAD)
     system.wait(3_000)
-    system.push({m: (40_000, 800_000) for m in range(16)})
+    system.push(dict.fromkeys(range(16), (40000, 800000)))
     system.wait(3_000)
-    system.push({m: (30_000, 800_000) for m in range(16)})
+    system.push(dict.fromkeys(range(16), (30000, 800000)))
     system.report({m: (1_001 + m) * WAD for m in range(16)}, premium=100)
     system.wait(600)
     return system
@@ -52,17 +52,17 @@ def test_gas__report_and_push_of_eight_markets_by_three():
         signed = busy.sign_report({m: (1_002 + m) * WAD + 12_345 for m in range(8)}, premium=90)
         assert transaction(busy.engine, "report", *signed) < 160_000
         busy.wait(3_000)
-        signed = busy.sign_push({m: (35_000, 810_000) for m in range(8)})
+        signed = busy.sign_push(dict.fromkeys(range(8), (35000, 810000)))
         assert transaction(busy.engine, "push", *signed) < 120_000
 
 
 # Basis, size of each leg at about 1,000 USD (brackets 0, 1, 2), gas a further cold market.
 MARGINAL = [
-    (INITIAL, 1, 9_800),
-    (INITIAL, 500, 10_150),
+    (INITIAL, 1, 9_600),
+    (INITIAL, 500, 9_950),
     (LIVE, 500, 8_950),
     (MAINTENANCE, 500, 9_250),
-    (INITIAL, 5_000, 12_750),
+    (INITIAL, 5_000, 12_500),
 ]
 
 

@@ -18,7 +18,7 @@ from oracle.engine.steward import LinePush
 from oracle.engine.steward import PushRules as TwinPushRules
 from oracle.engine.tiers import TierRow
 
-from .harness import CLOCKS, HAIRCUTS, PPM, TABLE, WAD, Config, System, default_config, deploy
+from .harness import CLOCKS, HAIRCUTS, PPM, TABLE, WAD, Config, System, default_config, deploy, load
 
 MARKETS, TOKENS = (0, 1), (32, 33)
 ASSETS = (*MARKETS, *TOKENS)
@@ -50,7 +50,7 @@ class Pair:
             rows = [TierRow(*row) for row in table]
             twin_config = TwinConfig(*config.tuple())
             self.twin.list_asset(asset, twin_config, rows, 123_456, 654_321)
-        self.feed = boa.load("contracts/mocks/AggregatorMock.vy", 8)
+        self.feed = load("contracts/mocks/AggregatorMock.vy").deploy(8)
         with self.system.as_owner():
             self.system.settings.set_feed(33, (self.feed.address, 1_000, 10**8, 10**12))
             self.system.settings.set_liquidator(self.system.owner)
@@ -180,11 +180,11 @@ class Pair:
             legs.append((market, size, self.random.randint(-(10**22), 10**22), interest))
         holdings = [(t, self.random.randint(0, 10**25)) for t in (0, 1)]
         got = engine.assess(basis, cash, floor, legs, holdings)
-        want = self.twin.assess(
-            basis, cash, floor, [Leg(*leg) for leg in legs], [Holding(*h) for h in holdings]
-        )
-        assert tuple(got) == (want.equity, want.requirement, want.state, want.known_since)
+        twin_legs = [Leg(*leg) for leg in legs]
         twin_holdings = [Holding(*h) for h in holdings]
+        want = self.twin.assess(basis, cash, floor, twin_legs, twin_holdings)
+        state = self.twin.assess(basis, cash, floor, twin_legs, []).state
+        assert tuple(got) == (want.equity, want.requirement, state, want.known_since)
         assert tuple(engine.collateral_value(holdings)) == self.twin.collateral_value(twin_holdings)
 
 
