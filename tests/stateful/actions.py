@@ -27,6 +27,7 @@ from .stage import (
     Outcome,
     Stage,
     account_of,
+    owner_of,
 )
 
 ANY_LONG, ANY_SHORT = 10**30, 0  # limit prices
@@ -286,6 +287,8 @@ class Actions:
             assert verb(account).reason == "paused"
         taker = self.taker_of(account)
         assert stage.take(account, 0, 1, taker, 0).reason == "paused"
+        for token in (TOKEN, SETTLEMENT_TOKEN):
+            assert stage.release(token, owner_of(account)).reason == "paused"
         assert stage.deposit(account, SETTLEMENT_TOKEN, 1).ok
         before = {a: model.margin(Basis.MAINTENANCE, a) for a in stage.accounts}
         stage.advance(seconds)

@@ -36,7 +36,6 @@ WORKS_PAUSED = {
     "set_interest_rate",
     "set_outflow",
     "collect",
-    "release",
 }
 
 

@@ -8,10 +8,9 @@ and outflow.vy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oracle.engine.auctions import STOPPED
-from oracle.engine.outflow import Bucket
 from oracle.engine.sides import FLAT
 from oracle.engine.units import RAY, SETTLEMENT_TOKEN
 
@@ -138,23 +137,6 @@ def auction(word: int) -> Fields:
     }
 
 
-def charged(word: int) -> Fields:
-    return {"reference": word >> 166, "round": bits(word, 134, 32), "amount": bits(word, 0, 134)}
-
-
-def bucket(word: int) -> Fields:
-    return {
-        "cap": word >> 160,
-        "out": bits(word, 64, 96),
-        "window": bits(word, 40, 24),
-        "at": bits(word, 0, 40),
-    }
-
-
-def fields_of(record: Any) -> Fields:
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
-
-
 class Reader:
     """Both halves, with the same names."""
 
@@ -174,8 +156,6 @@ class Reader:
             words = stage.driver.words(contract.address, slots)
             for word, (name, decoder) in zip(words, entries, strict=True):
                 fields = decoder(word)
-                if decoder is charged:
-                    fields = self._in_round(int(name.split()[1]), fields)
                 for field, value in fields.items():
                     found[f"{name} {field}" if field else name] = value
         found["usdc held"] = stage.usdc.word(
@@ -227,8 +207,6 @@ class Reader:
                 side = 2 * market + short
                 slot = ledger.slot("positions.cut_words", side)
                 rows.append((ledger, slot, f"cut {market} {short}", cut_side))
-                slot = liquidator.slot("waterfall.charged", side)
-                rows.append((liquidator, slot, f"charged {market} {short}", charged))
                 for epoch in range(EPOCHS):
                     slot = ledger.slot("positions.finals", side, epoch)
                     rows.append((ledger, slot, f"final {market} {short} {epoch}", whole))
@@ -238,8 +216,6 @@ class Reader:
         for i, name in enumerate(("rate", "index", "at")):
             rows.append((ledger, ledger.slot("accounts.interest") + i, f"interest {name}", plain))
         for token in (TOKEN, SETTLEMENT_TOKEN):
-            slot = custody.slot("outflow.buckets", token)
-            rows.append((custody, slot, f"bucket {token}", bucket))
             for name in (*OWNERS, *LIQUIDATORS):
                 slot = custody.slot("outflow.waiting", token, int(address_of(name), 16))
                 rows.append((custody, slot, f"waiting {token} {name}", plain))
@@ -344,19 +320,10 @@ class Reader:
                     assert side.credit == 0
                     fields = self._stale_cut(market, number)
                 yield f"cut {market} {number}", fields
-                paid = model.liquidator.state.charged.get((market, bool(number)))
-                fields = {} if paid is None else fields_of(paid)
-                yield f"charged {market} {number}", self._in_round(market, fields)
                 finals = model.ledger.finals(market)
                 for epoch in range(EPOCHS):
                     final = finals.get((number == 0, epoch), 0)
                     yield f"final {market} {number} {epoch}", {"": final}
-
-    def _in_round(self, market: int, fields: Fields) -> Fields:
-        """What counts against the next charge: nothing once P_ref was taken anew."""
-        at = self.stage.model.engine.reference_of(market)
-        is_now = fields.get("reference") == at.reference and fields.get("round") == at.round
-        return {"amount": fields["amount"] if is_now else 0}
 
     def _stale_cut(self, market: int, number: int) -> Fields:
         name = f"cut {market} {number}"
@@ -376,11 +343,6 @@ class Reader:
             yield f"interest {name}", {"": getattr(rates, name)}
         waiting = {TOKEN: 0, SETTLEMENT_TOKEN: 0}
         for token in waiting:
-            at = custody.buckets.get(token, Bucket(0, 0))
-            yield (
-                f"bucket {token}",
-                {"cap": at.cap, "out": at.out, "window": at.window, "at": at.at},
-            )
             for name in (*OWNERS, *LIQUIDATORS):
                 due = custody.waiting.get((token, int(address_of(name), 16)), 0)
                 waiting[token] += due

@@ -150,3 +150,17 @@ def test_deposit__of_a_stranger__helps(stage: Stage, do: Actions) -> None:
     assert stage.deposit(account, SETTLEMENT_TOKEN, 2_000 * USD).ok
     margin = stage.model.margin(Basis.MAINTENANCE, account)
     assert margin.equity >= margin.requirement
+
+
+def test_take__above_the_last_bound__is_refused(stage: Stage, do: Actions) -> None:
+    for account in (do.liquidator, do.backer):
+        assert stage.deposit(account, SETTLEMENT_TOKEN, 100_000_000 * USD).ok
+    assert do.trade_near(do.liquidator, do.backer, 1, True, 0).ok
+    account = bring(stage, do, TRADER_ISOLATED, (9, 10), 1)
+    rest = do.size(do.liquidator, 1) - 50_000_000 * WAD * WAD // do.mark(1)
+    if rest < -(10**14):  # the mark fell: up to the bound again
+        do.calm()
+        do.trade_near(do.liquidator, do.backer, 1, True, 0)
+    done = stage.take(account, 1, 10**40, do.liquidator, ANY_LONG)
+    assert not done.ok
+    assert done.reason == "above last bound"

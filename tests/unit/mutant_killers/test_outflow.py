@@ -50,7 +50,7 @@ def test_withdraw_collateral__counts_the_initial_haircut(stage: Stage, do: Actio
 
 
 def test_withdraw__above_the_outflow_bucket__waits(stage: Stage, do: Actions) -> None:
-    stage.set_outflow(SETTLEMENT_TOKEN, 100 * WAD, 3_600)
+    bound_the_outflow(stage, do)
     held = stage.words["usdc held"]
     assert stage.withdraw(do.liquidator, SETTLEMENT_TOKEN, 300 * 10**6).ok
     assert held - stage.words["usdc held"] == 100 * 10**6
@@ -69,6 +69,14 @@ def test_withdraw__with_a_socialised_deficit__pays_h(stage: Stage, do: Actions) 
     assert left[0] * (tokens + deficit) >= tokens * sum(left)
 
 
+def bound_the_outflow(stage: Stage, do: Actions) -> None:
+    """100 USD in an hour, the level risen to what is held."""
+    assert stage.set_outflow(SETTLEMENT_TOKEN, 100 * WAD, 3_600).ok
+    assert stage.withdraw(do.liquidator, SETTLEMENT_TOKEN, 1).ok
+    stage.advance(3_600)
+    do.calm()
+
+
 def make_a_hole(stage: Stage, do: Actions) -> None:
     """Bankrupt accounts are resolved so late that little of it can be charged."""
     victim = stage.accounts[HEDGER]
@@ -84,3 +92,14 @@ def make_a_hole(stage: Stage, do: Actions) -> None:
 def test_resolve__with_a_hole__records_it(stage: Stage, do: Actions) -> None:
     make_a_hole(stage, do)
     assert stage.words["vault deficit"] > 10_000 * WAD
+
+
+def test_release__in_a_pause__is_refused(stage: Stage, do: Actions) -> None:
+    bound_the_outflow(stage, do)
+    assert stage.withdraw(do.liquidator, SETTLEMENT_TOKEN, 300 * 10**6).ok
+    assert stage.words["waiting 255 liquidator"] > 0
+    assert stage.pause().ok
+    stage.advance(3_600)
+    done = stage.release(SETTLEMENT_TOKEN, address_of("liquidator"))
+    assert not done.ok
+    assert done.reason == "paused"

@@ -9,7 +9,7 @@ from tests.stateful.actions import Actions
 from tests.stateful.invariants import Checks
 from tests.stateful.stage import Stage
 
-GAMBLER, GAMBLER_ISOLATED, HOLDER_ISOLATED, HEDGER_ISOLATED = 6, 7, 9, 5
+TRADER, GAMBLER_ISOLATED, HOLDER_ISOLATED, HEDGER_ISOLATED = 2, 7, 9, 5
 
 
 @pytest.fixture
@@ -128,3 +128,21 @@ def test_charge__is_at_most_what_the_opposite_side_surely_owns(stage: Stage, do:
     (end,) = stage.liquidator.logs(done.receipt, "AccountResolved")
     assert end["deficit"] > end["charged"] > 0 or end["deficit"] <= sure
     assert end["charged"] <= sure
+
+
+def test_second_charge_of_a_round__is_less_by_the_first(stage: Stage, do: Actions) -> None:
+    """Two longs fail in one fall: the second is charged only what the first left."""
+    first, second = stage.accounts[TRADER], stage.accounts[HOLDER_ISOLATED]
+    price = do.price_where(first, 0, (-2, 1))
+    assert price is not None
+    do.move_to(0, price)
+    stage.advance(61)
+    do.calm()
+    totals = [effective(stage, 0, 1) * do.mark(0) * 40_000 // 10**6 // WAD]
+    charges = []
+    for victim in (first, second):
+        done = stage.resolve(victim)
+        assert done.ok
+        (end,) = stage.liquidator.logs(done.receipt, "AccountResolved")
+        charges.append(end["charged"])
+    assert sum(charges) <= totals[0]
