@@ -62,7 +62,7 @@ MARGINAL = [
     (INITIAL, 500, 9_950),
     (LIVE, 500, 8_950),
     (MAINTENANCE, 500, 9_250),
-    (INITIAL, 5_000, 12_500),
+    (INITIAL, 5_000, 12_550),
 ]
 
 
