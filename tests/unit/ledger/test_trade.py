@@ -158,7 +158,7 @@ def test_trade__random_history__conserves_every_wei(world: World) -> None:
     """Invariants 1 and 2: claims never exceed tokens, each trade costs a few wei of dust."""
     rng = random.Random(7)
     people = [world.open(f"trader {i}", 500_000) for i in range(4)]
-    dust = world.dust(people)
+    dust, done = world.dust(people), 0
     for step in range(30):
         buyer, seller = rng.sample(people, 2)
         price = PRICE + rng.randint(-(10**21), 10**21)
@@ -167,6 +167,7 @@ def test_trade__random_history__conserves_every_wei(world: World) -> None:
             world.trade(buyer, seller, size, price=price)
         except boa.BoaError:
             continue
+        done += 1
         now = world.dust(people)
         assert dust <= now <= dust + 6 * RAY * WAD, step
         dust = now
@@ -177,6 +178,7 @@ def test_trade__random_history__conserves_every_wei(world: World) -> None:
         zs = sum(world.position(p).z for p in people)
         realised = sum(world.cash(p) for p in people) - 2_000_000 * USD + market.fees
         assert market.net == realised - zs
+    assert done >= 20
 
 
 def test_trade__with_itself__reverts(world: World, pair: tuple[int, int]) -> None:
