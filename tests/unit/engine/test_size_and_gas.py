@@ -58,11 +58,11 @@ def test_gas__report_and_push_of_eight_markets_by_three():
 
 # Basis, size of each leg at about 1,000 USD (brackets 0, 1, 2), gas a further cold market.
 MARGINAL = [
-    (INITIAL, 1, 9_600),
-    (INITIAL, 500, 9_950),
+    (INITIAL, 1, 9_650),
+    (INITIAL, 500, 10_000),
     (LIVE, 500, 8_950),
     (MAINTENANCE, 500, 9_250),
-    (INITIAL, 5_000, 12_550),
+    (INITIAL, 5_000, 12_600),
 ]
 
 
