@@ -10,21 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from oracle.engine import interest, outflow, positions, sides, solvency
+from oracle.engine import interest, outflow, positions, solvency
 from oracle.engine.custody import Custody
 from oracle.engine.effective_time import PAUSED, REDUCE_ONLY, SETTLING
 from oracle.engine.margin import ABOVE_BIT, Basis, Holding, Leg, Margin
 from oracle.engine.positions import NEW_MARKET, Change, Finals, Held, Market
 from oracle.engine.risk_engine import Quote, RiskEngine
 from oracle.engine.rounding import mul_div_ceil, positive, wad_mul_ceil
-from oracle.engine.sides import FLAT, Position
+from oracle.engine.sides import FLAT, MIN_SIDE, Position
 from oracle.engine.solvency import Reserve
 from oracle.engine.units import PPM, RAY, WAD, Usd, require
 
 UNOPENED: Final = 0
 CROSS: Final = 1
 ISOLATED: Final = 2
-MAX_MARKETS: Final = 16
+MAX_MARKETS: Final = 16  # of one account
+MARKET_IDS: Final = 32
 MAX_SIZE: Final = 2**110
 MAX_CASH: Final = 2**103
 FLOOR_UNIT: Final = 100  # [ppm]
@@ -72,7 +73,6 @@ class ClosedLeg:
     market: int
     size: int  # [base wad] as it was
     loss: int  # [USD wad] w_m = max(0, -V)
-    opposite: int  # [base wad] effective size of the opposite side before
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +176,7 @@ class Clearinghouse:
 
     def release(self, receiver: int) -> int:
         """Pay what waits for a receiver, as far as the outflow bucket has room [USD wad]."""
+        require(not self.engine.clock()[1], "paused")
         return self.custody.admit(receiver, 0)
 
     def collect(self, account: int, market: int) -> None:
@@ -203,6 +204,7 @@ class Clearinghouse:
         reduce bits: 1 the maker only reduces, 2 the taker only reduces.
         """
         _check_size(maker, taker, size)
+        require(0 <= market < MARKET_IDS, "market")
         quote = self.engine.quote(market)
         require(quote.state & PAUSED == 0, "paused")
         price = _price_of(quote, price, maker_buys=size > 0)
@@ -213,11 +215,13 @@ class Clearinghouse:
         g = price - quote.funding
         buyer = self._move(maker, gateway, market, size, g, maker_fee)
         seller = self._move(taker, gateway, market, -size, g, taker_fee)
+        after = positions.open_interest(self.market(market))
+        self._put_market(market, *positions.settle_if_spent(self.market(market), g))
         if quote.state & ~PAUSED:
             reduce = MAKER_REDUCES | TAKER_REDUCES
         self._check_party(buyer, market, quote, must_reduce=bool(reduce & MAKER_REDUCES))
         self._check_party(seller, market, quote, must_reduce=bool(reduce & TAKER_REDUCES))
-        _check_open_interest(before, positions.open_interest(self.market(market)), quote)
+        _check_open_interest(before, after, quote)
         return Fill(price, maker_fee, taker_fee)
 
     # --- custody ---------------------------------------------------------------------------------
@@ -240,13 +244,14 @@ class Clearinghouse:
         """Move part of a leg to another account at a price; the giver pays the market a fee."""
         _check_size(giver, taker, size)
         quote = self.engine.quote(market)
-        require(quote.state & PAUSED == 0, "paused")
         g = price - quote.funding
         gone = self._change(giver, self._load_open(giver), market, -size, g, fee).change
-        same_side = gone.after == 0 or (gone.after > 0) == (gone.before > 0)
-        require(abs(gone.after) < abs(gone.before) and same_side, "size")
+        require(_reduces(gone), "size")
         party = self._change(taker, self._load_open(taker), market, size, g, 0)
-        _check_initial(self.assess(Basis.LIVE, self._book(taker, party.state)))
+        _check_minimum(party.change.after, quote.min_size, reduces=False)
+        margin = self.assess(Basis.LIVE, self._book(taker, party.state))
+        _check_bound(margin, market)
+        _check_initial(margin)
 
     def pay_for_collateral(self, buyer: int, seller: int, payment: int) -> None:
         """Move cash of a buyer of collateral to its seller; the buyer keeps initial margin."""
@@ -267,12 +272,11 @@ class Clearinghouse:
             if market in keep:
                 continue
             g = self.engine.quote(market).g
-            sides_before = self.market(market)
             change = self._close_out(account, market, g)
             state = _without_market(state, market)
             state = replace(state, cash=state.cash + change.realised)
             if change.before != 0:
-                closed.append(_closed_leg(market, change, sides_before, g))
+                closed.append(_closed_leg(market, change, g))
         self._store(account, state)
         return state.cash, closed
 
@@ -283,11 +287,12 @@ class Clearinghouse:
         self._put_market(market, cut, finals)
         self._allow_gap(market, before.side(is_long=size < 0).total // RAY + 1)
 
-    def write_off(self, account: int, socialised: int) -> None:
-        """Forgive a flat account's negative cash; ``socialised`` of it becomes D_h."""
+    def write_off(self, account: int, forgiven: int, socialised: int) -> None:
+        """Forgive negative cash of an account; ``socialised`` of it becomes D_h [USD wad]."""
         state = self._load_open(account)
-        require(not state.markets and state.cash <= 0, "not flat")
-        self._store(account, replace(state, cash=0))
+        state = replace(state, cash=state.cash + forgiven)
+        require(state.cash <= 0, "cash")
+        self._store(account, state)
         self.state.reserve = solvency.socialise(self.state.reserve, socialised)
 
     # --- governance ------------------------------------------------------------------------------
@@ -469,16 +474,14 @@ class Clearinghouse:
 
     def _check_party(self, party: Party, market: int, quote: Quote, *, must_reduce: bool) -> None:
         """E_im >= IM, or reduced without flipping with E' >= 0 and E'·MM >= E·MM'."""
-        before, after = party.change.before, party.change.after
-        same_side = after == 0 or (after > 0) == (before > 0)
-        reduces = abs(after) < abs(before) and same_side
-        require(after == 0 or abs(after) >= quote.min_size, "below minimum")
+        reduces = _reduces(party.change)
+        _check_minimum(party.change.after, quote.min_size, reduces=reduces)
         book = self._book(party.account, party.state)
         margin = self.assess(Basis.INITIAL, book)
         if not reduces:
             require(not must_reduce, "reduce only")
             require(margin.state & SETTLING == 0, "settling")
-            require(margin.state >> (ABOVE_BIT + market) & 1 == 0, "above last bound")
+            _check_bound(margin, market)
             _check_initial(margin)
         elif margin.equity < margin.requirement:
             self._check_reduction(party, book, market)
@@ -504,6 +507,22 @@ def _check_initial(margin: Margin) -> None:
     require(margin.equity >= margin.requirement, "initial margin")
 
 
+def _check_bound(margin: Margin, market: int) -> None:
+    require(margin.state >> (ABOVE_BIT + market) & 1 == 0, "above last bound")
+
+
+def _reduces(change: Change) -> bool:
+    """Towards zero, not through it."""
+    same_side = change.after == 0 or (change.after > 0) == (change.before > 0)
+    return abs(change.after) < abs(change.before) and same_side
+
+
+def _check_minimum(size: int, min_size: int, *, reduces: bool) -> None:
+    """What remains is nothing, what rounding on a cut market left, or at least the minimum."""
+    least = MIN_SIDE if reduces else 1
+    require(abs(size) < least or abs(size) >= min_size, "below minimum")
+
+
 def _check_size(maker: int, taker: int, size: int) -> None:
     require(size != 0 and abs(size) < MAX_SIZE, "size")
     require(maker != taker, "self trade")
@@ -524,11 +543,8 @@ def _price_of(quote: Quote, price: int, *, maker_buys: bool) -> int:
     return price
 
 
-def _closed_leg(market: int, change: Change, before: Market, g: int) -> ClosedLeg:
-    is_long = change.before < 0  # the opposite side
-    opposite = sides.effective_total(before.side(is_long=is_long), is_long=is_long)
-    loss = positive(-positions.value_of(change, g))
-    return ClosedLeg(market, change.before, loss, opposite)
+def _closed_leg(market: int, change: Change, g: int) -> ClosedLeg:
+    return ClosedLeg(market, change.before, positive(-positions.value_of(change, g)))
 
 
 def _with_market(state: Account, market: int) -> Account:
@@ -540,8 +556,5 @@ def _with_market(state: Account, market: int) -> Account:
 
 
 def _without_market(state: Account, market: int) -> Account:
-    """The last entry takes the place of the one removed."""
-    if market not in state.markets:
-        return state
-    *rest, last = state.markets
-    return replace(state, markets=tuple(last if m == market else m for m in rest))
+    """The order of the others stays."""
+    return replace(state, markets=tuple(m for m in state.markets if m != market))

@@ -1,6 +1,7 @@
 """Twin of Custody.vy: collateral tokens of CROSS accounts, and the outflow bucket of every token.
 
-Tokens moved are not modelled.
+Tokens moved are not modelled: a token's holder has what the books say and all that waits, so nobody
+sent tokens to it directly.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Custody:
         self._set_bucket(SETTLEMENT_TOKEN, outflow.MAX_CAP, 86_400)
 
     def deposit(self, account: int, token: int, amount: int) -> None:
-        """Put tokens into any CROSS account; amount in token units."""
+        """Put tokens into a CROSS account of the caller's; amount in token units."""
         listed = self._listed(token)
         outflow.check_amount(amount)
         wad = amount * listed.unit
@@ -76,11 +77,16 @@ class Custody:
 
     def release(self, token: int, receiver: int) -> int:
         """Pay collateral that waits for a receiver, as far as the bucket has room [wad]."""
+        require(not self.engine.clock()[1], "paused")
         return self._pay(token, receiver, 0)
 
     def admit(self, receiver: int, amount: int) -> int:
-        """What leaves now of settlement tokens and of what waited [USD wad]; the rest waits."""
-        return self._take(SETTLEMENT_TOKEN, self.settlement_unit, receiver, amount)
+        """What leaves now of settlement tokens and of what waited [USD wad]; the rest waits.
+
+        The ledger took ``amount`` off its books already.
+        """
+        booked = self.ledger.state.reserve.tokens + amount
+        return self._take(SETTLEMENT_TOKEN, booked, self.settlement_unit, receiver, amount)
 
     def move(self, giver: int, taker: int, token: int, amount: int) -> None:
         """Move collateral between accounts [wad]; the liquidator sees to the payment."""
@@ -145,15 +151,18 @@ class Custody:
         require(value * PPM <= limit, "collateral multiple")
 
     def _pay(self, token: int, receiver: int, amount: int) -> int:
-        return self._take(token, self._listed(token).unit, receiver, amount)
+        listed = self._listed(token)
+        return self._take(token, listed.total + amount, listed.unit, receiver, amount)
 
-    def _take(self, token: int, unit: int, receiver: int, amount: int) -> int:
+    def _take(self, token: int, booked: int, unit: int, receiver: int, amount: int) -> int:
+        """``booked`` [wad]: what the books had before ``amount`` left them."""
+        held = booked + sum(wad for (at, _), wad in self.state.waiting.items() if at == token)
         due = self.state.waiting.get((token, receiver), 0) + amount
-        bucket = self.state.buckets[token]
-        self.state.buckets[token], paid = outflow.pay(bucket, due, unit, self.chain.timestamp)
+        bucket, now = self.state.buckets[token], self.chain.timestamp
+        self.state.buckets[token], paid = outflow.pay(bucket, held, due, unit, now)
         self.state.waiting[token, receiver] = due - paid
         return paid
 
     def _set_bucket(self, token: int, cap: int, window: int) -> None:
         before = self.state.buckets.get(token)
-        self.state.buckets[token] = outflow.reset(before, cap, window, self.chain.timestamp)
+        self.state.buckets[token] = outflow.reset(before, cap, window)

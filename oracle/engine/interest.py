@@ -1,8 +1,8 @@
-"""Interest on negative cash, and the two kinds of bucket (FORMULAS 9)."""
+"""Interest on negative cash, and the insurance fund's buckets (FORMULAS 9)."""
 
 from __future__ import annotations
 
-from oracle.engine.rounding import div_floor, mul_div_ceil, mul_div_floor, positive
+from oracle.engine.rounding import mul_div_ceil, mul_div_floor, positive
 from oracle.engine.units import RAY, Ray, Usd
 
 YEAR = 365 * 86_400
@@ -21,11 +21,6 @@ def owed(cash: int, index: int, index_before: int) -> Usd:
 def bucket_after_fees(bucket: int, fees: int, cap: int) -> Usd:
     """A market's bucket: b = min(cap, b + fees of the market)."""
     return Usd(min(cap, bucket + fees))
-
-
-def outflow_after(out: int, amount: int, cap: int, elapsed: int, window: int) -> Usd:
-    """out = max(0, out - cap·dt/W) + y; the caller refuses (or queues) what exceeds the cap."""
-    return Usd(positive(out - div_floor(cap * elapsed, window)) + amount)
 
 
 def ray_per_second(annual_ppm: int) -> Ray:

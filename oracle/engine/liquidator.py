@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 
 from oracle.engine import auctions, liquidation, waterfall
 from oracle.engine.auctions import STOPPED, AuctionClock, State
@@ -17,11 +16,10 @@ from oracle.engine.clearinghouse import Book, Clearinghouse, ClosedLeg, improves
 from oracle.engine.effective_time import NO_NEW_RISK, UNKNOWN
 from oracle.engine.liquidation import AuctionTerms
 from oracle.engine.margin import Basis, Margin
-from oracle.engine.risk_engine import Reference, RiskEngine
+from oracle.engine.risk_engine import RiskEngine
 from oracle.engine.rounding import mul_div_ceil, positive, wad_mul_ceil
-from oracle.engine.sides import Side
 from oracle.engine.units import PPM, WAD, Usd, require
-from oracle.engine.waterfall import Fall
+from oracle.engine.waterfall import Surety
 
 MIN_DURATION, MAX_DURATION = 60, 4 * 3_600  # [s]
 MAX_TAIL = 86_400  # [s]
@@ -36,23 +34,6 @@ class Parameters:
 
     terms: AuctionTerms
     min_deficit: int = 10**20  # [USD wad]
-
-
-class Ceiling(Enum):
-    """How the third bound of a charge is counted (FORMULAS 2)."""
-
-    CHARGED = auto()  # open interest now, less all charged since P_ref: the contract's
-    INDEX = auto()  # `waterfall.sure_since`: by the side's own index since P_ref
-
-
-@dataclass(frozen=True, slots=True)
-class Charged:
-    """One side of a market since its P_ref was taken."""
-
-    reference: int  # [USD wad] P_ref
-    round: int
-    amount: int  # [USD wad] charged
-    opened: Side  # the side before the first cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +87,8 @@ class LiquidatorState:
     """All the liquidator stores."""
 
     parameters: Parameters
-    ceiling: Ceiling = Ceiling.CHARGED
     clocks: dict[int, AuctionClock] = field(default_factory=dict)
-    charged: dict[tuple[int, bool], Charged] = field(default_factory=dict)  # (market, shorts pay)
+    sureties: dict[tuple[int, bool], Surety] = field(default_factory=dict)  # (market, is_long)
 
 
 class Liquidator:
@@ -172,16 +152,14 @@ class Liquidator:
         """Step 3: close an account in the backstop at mark, and split its deficit."""
         case = self._open_case(account)
         _check_resolvable(self._state_of(case))
-        has_debt = bool(case.book.holdings) and self._debt_of(case.book) > 0
-        require(not has_debt, "collateral first")
+        self._check_collateral(case.book)
         frozen = self._frozen_markets(case)
         cash, closed = self.ledger.close_at_mark(account, frozen)
-        is_flat = not frozen and not case.book.holdings
-        deficit = positive(-cash) if is_flat else 0
+        deficit = self._deficit_of(case, frozen, cash)
         insured, charged = self._settle_legs(closed, deficit)
         socialised = deficit - insured - charged
         if deficit > 0:
-            self.ledger.write_off(account, socialised)
+            self.ledger.write_off(account, deficit, socialised)
         self._close_case(case, self.ledger.margin(Basis.MAINTENANCE, account))
         return Resolved(cash, deficit, insured, charged, socialised)
 
@@ -297,6 +275,22 @@ class Liquidator:
         require(len(frozen) < len(legs) or not frozen, "price unknown")
         return frozenset(frozen)
 
+    def _check_collateral(self, book: Book) -> None:
+        """Collateral of known price meets a debt before anyone else does."""
+        known = [h for h in book.holdings if not self.engine.collateral_terms(h.token)[2] & UNKNOWN]
+        require(not known or self._debt_of(book) == 0, "collateral first")
+
+    def _deficit_of(self, case: Case, frozen: frozenset[int], cash: int) -> Usd:
+        """D = max(0, -E) after the close.
+
+        What is left behind, legs and collateral of unknown price, counts at its best: D is what is
+        missing whatever that price turns out to be, the rest waits.
+        """
+        if not frozen and not case.book.holdings:
+            return Usd(positive(-cash))
+        equity = self.ledger.margin(Basis.MAINTENANCE, case.account).equity
+        return Usd(min(positive(-equity), positive(-cash)))
+
     def _settle_legs(self, closed: Sequence[ClosedLeg], deficit: int) -> tuple[int, int]:
         """Deleverage each closed leg with its part of the deficit; returns Σb and Σc.
 
@@ -308,7 +302,7 @@ class Liquidator:
             paid = self._insure(leg.market, part)
             if part - paid > self.state.parameters.min_deficit:
                 self.engine.begin_aftermath(leg.market)
-            charge = self._charge(leg, part - paid)
+            charge = self._charge(leg, part - paid) if part > paid else 0
             self.ledger.deleverage(leg.market, leg.size, charge)
             insured += paid
             charged += charge
@@ -320,28 +314,21 @@ class Liquidator:
 
     def _charge(self, leg: ClosedLeg, due: int) -> int:
         """c_m: at most what is due, the leg's own loss, and what the opposite side surely owns."""
-        reference = self.engine.reference_of(leg.market)
-        side = self.ledger.market(leg.market).side(is_long=leg.size < 0)
-        key = leg.market, leg.size > 0
-        before = self.state.charged.get(key)
-        at = reference.reference, reference.round
-        if before is None or (before.reference, before.round) != at:
-            before = Charged(*at, amount=0, opened=side)
-        if before.opened.epoch != side.epoch:
-            before = replace(before, opened=side)
-        charge = min(due, leg.loss, self._ceiling(leg, reference, before, side))
-        self.state.charged[key] = replace(before, amount=before.amount + charge)
-        return charge
+        return min(due, leg.loss, self._sure_down(leg.market, is_long=leg.size < 0))
 
-    def _ceiling(self, leg: ClosedLeg, at: Reference, charged: Charged, side: Side) -> Usd:
-        is_long = leg.size < 0
-        if self.state.ceiling is Ceiling.INDEX:
-            fall = Fall(at.reference, at.mark, at.funding)
-            return waterfall.sure_since(charged.opened, side, fall, at.calm_mmr, is_long=is_long)
-        favour = waterfall.favour_of(at.reference, at.mark, opposite_is_long=is_long)
-        return waterfall.charge_ceiling(
-            leg.opposite, at.calm_mmr, at.reference, favour, charged.amount
-        )
+    def _sure_down(self, market: int, *, is_long: bool) -> Usd:
+        """What a side is still sure to own, by its own index since P_ref (`waterfall.sure_now`)."""
+        at = self.engine.reference_of(market)
+        side = self.ledger.market(market).side(is_long=is_long)
+        surety = self.state.sureties.get((market, is_long), Surety())
+        # Kept from the first charge of a round; a side that began a new epoch begins anew.
+        turn = (at.round + side.epoch) % 2**32
+        if surety.round != turn:
+            g = at.reference - at.funding
+            owned = waterfall.surety_at(side, at.reference, g, at.calm_mmr, is_long=is_long)
+            surety = Surety(turn, owned)
+            self.state.sureties[market, is_long] = surety
+        return waterfall.sure_now(side, surety.owned, at.mark - at.funding, is_long=is_long)
 
 
 def _offer(size: int, mark: int, price: int, fee: int, enough: int, minimum: int) -> Offer:

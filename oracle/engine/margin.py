@@ -2,7 +2,8 @@
 
 A leg is worth ``floor(size·(p - F)) + base`` and needs ``ceil(R(N))``, ``N = ceil(|size|·p)``, p
 the price that counts: the stored one; while a jump is held the worse of stored and held for INITIAL
-and LIVE, the better for MAINTENANCE. A leg of unknown price has no MM.
+and LIVE, the better for MAINTENANCE. A leg of unknown price has no MM. A token of unknown price is
+worth nothing to INITIAL and LIVE and its last price to MAINTENANCE; it bars nothing else.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Margin:
 
     equity: int  # [USD wad]
     requirement: int  # [USD wad]
-    state: int
+    state: int  # state bits of all legs
     known_since: int  # [s] latest end of an episode of unknown price; 0 if none
 
 
@@ -84,12 +85,12 @@ def assess(
         cash = 0
     parts = [Margin(cash, 0, context.base, context.clock.grace_until)]
     parts += [assess_leg(leg, assets[leg.market], context) for leg in legs]
-    parts += [assess_holding(held, assets[TOKEN_ASSETS + held.token], context) for held in holdings]
     state = 0
     for part in parts:
         state |= part.state
+    worth = sum(holding_value(h, assets[TOKEN_ASSETS + h.token], context) for h in holdings)
     return Margin(
-        equity=sum(part.equity for part in parts),
+        equity=sum(part.equity for part in parts) + worth,
         requirement=sum(part.requirement for part in parts),
         state=state,
         known_since=max(part.known_since for part in parts),
@@ -134,15 +135,14 @@ def surcharge(free: int, interest: int, config: prices.Config) -> Usd:
     return Usd(mul_div_ceil(free, clamp(interest - low, 0, high - low), high - low))
 
 
-def assess_holding(holding: Holding, asset: Asset, context: Context) -> Margin:
-    """One holding's value after its haircut, and its state."""
+def holding_value(holding: Holding, asset: Asset, context: Context) -> Usd:
+    """One holding's value after its haircut."""
     status = prices.status_of(asset, context.base, context.now)
     if context.basis is not Basis.MAINTENANCE and status.bits & UNKNOWN:
-        return Margin(0, 0, status.bits, 0)
+        return Usd(0)
     value = haircut.raw_value(holding.amount, asset.mark.price)
     load = load_of(asset, context)
-    worth = haircut.haircut_value(value, load.blend, load.severity, load.depth)
-    return Margin(worth, 0, status.bits, 0)
+    return haircut.haircut_value(value, load.blend, load.severity, load.depth)
 
 
 def counted_price(asset: Asset, size: int, basis: Basis) -> int:

@@ -1,6 +1,8 @@
 """The outflow bucket and its queue (FORMULAS 9; contracts/modules/outflow.vy).
 
-Wall time: the bucket refills during a pause. What waits has left the ledger.
+Net outflow: what is held may fall at most ``cap`` below a level. The level follows what was held
+after the last payment: down by cap a window, up to it within a window. Wall time: the bucket
+refills during a pause. What waits has left the ledger.
 """
 
 from __future__ import annotations
@@ -11,41 +13,51 @@ from typing import Final
 from oracle.engine.rounding import mul_div_floor, positive
 from oracle.engine.units import require
 
-MAX_CAP: Final = 2**96 - 1
+GRAIN: Final = 10**12  # [wad] unit of the stored amounts
+MAX_GRAINS: Final = 2**64 - 1
+MAX_CAP: Final = MAX_GRAINS * GRAIN  # [wad]
 MIN_WINDOW: Final = 3_600
 MAX_WINDOW: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """At most ``cap`` leaves in a ``window``, refilled linearly."""
+    """What is held may fall by ``cap`` below the level."""
 
-    cap: int  # [wad]
+    cap: int  # [grains]
     window: int  # [s]
-    out: int = 0  # [wad] as of `at`
+    level: int = 0  # [grains] as of `at`
+    held: int = 0  # [grains] after the last payment
     at: int = 0  # [Unix time]
 
 
-def out_now(bucket: Bucket, timestamp: int) -> int:
-    """max(0, out - cap·dt/window) [wad]"""
+def level_now(bucket: Bucket, timestamp: int) -> int:
+    """The level as of now [grains]."""
     elapsed = min(timestamp - bucket.at, bucket.window)
-    return positive(bucket.out - mul_div_floor(bucket.cap, elapsed, bucket.window))
+    if bucket.level < bucket.held:
+        rise = bucket.held - bucket.level
+        return bucket.level + mul_div_floor(rise, elapsed, bucket.window)
+    fall = mul_div_floor(bucket.cap, elapsed, bucket.window)
+    return bucket.level - min(bucket.level - bucket.held, fall)
 
 
-def pay(bucket: Bucket, due: int, unit: int, timestamp: int) -> tuple[Bucket, int]:
-    """The bucket after what it has room for of ``due`` [wad] left, in whole token units."""
-    out = out_now(bucket, timestamp)
-    paid = min(due, positive(bucket.cap - out)) // unit * unit
-    if paid == 0:
-        return bucket, 0
-    return replace(bucket, out=out + paid, at=timestamp), paid
+def pay(bucket: Bucket, held: int, due: int, unit: int, timestamp: int) -> tuple[Bucket, int]:
+    """The bucket after what it has room for of ``due`` [wad] left, in whole token units.
+
+    held [wad]: the tokens there before this payment, those that wait included.
+    """
+    level = level_now(bucket, timestamp)
+    room = positive(held + bucket.cap * GRAIN - level * GRAIN)
+    paid = min(due, room) // unit * unit
+    kept = min((held - paid) // GRAIN, MAX_GRAINS)
+    return replace(bucket, level=level, held=kept, at=timestamp), paid
 
 
-def reset(bucket: Bucket | None, cap: int, window: int, timestamp: int) -> Bucket:
-    """A bucket with another cap; what left already stays counted."""
+def reset(bucket: Bucket | None, cap: int, window: int) -> Bucket:
+    """A bucket with another cap [wad]; the level stays, so what left already stays counted."""
     require(cap <= MAX_CAP and MIN_WINDOW <= window <= MAX_WINDOW, "outflow")
-    out = out_now(bucket, timestamp) if bucket else 0
-    return Bucket(cap=cap, window=window, out=out, at=timestamp)
+    cap //= GRAIN
+    return replace(bucket or Bucket(cap, window), cap=cap, window=window)
 
 
 def check_amount(amount: int) -> None:

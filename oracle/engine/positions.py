@@ -85,13 +85,14 @@ def held(position: Position, market: Market, finals: Finals) -> Held:
 def change(position: Position, market: Market, finals: Finals, delta: int, g: int) -> Change:
     """Close against, open with, or flip by ``delta`` [base wad, signed] at g.
 
-    A position of an ended epoch is paid out first. The market's net is not booked yet.
+    A position of an ended epoch, or too small to have an effective size, is paid out first. The
+    market's net is not booked yet, and the market not settled (`settle_if_spent`).
     """
     was = held(position, market, finals)
     paid_out = was.base if was.is_ended else 0
     current = FLAT if was.is_ended else position
     z_before, realised, left = current.z, 0, delta
-    if was.size != 0 and (was.size > 0) != (delta > 0):
+    if current.scaled != 0 and (was.size == 0 or (was.size > 0) != (delta > 0)):
         closed = min(abs(delta), abs(was.size))
         market, current, realised = _close(market, current, closed, g)
         left += closed if was.size > 0 else -closed
@@ -101,7 +102,7 @@ def change(position: Position, market: Market, finals: Finals, delta: int, g: in
         market=market,
         position=current,
         before=was.size,
-        base_before=0 if was.is_ended else was.base,
+        base_before=was.base,
         after=held(current, market, finals).size,
         realised=realised + paid_out,
         net=realised - (current.z - z_before),
@@ -145,9 +146,16 @@ def cut(
         return settle(market, g)
     side = (sides.cut_longs if is_long else sides.cut_shorts)(side, abs(size), charge, g)
     market = market.with_side(side, is_long=is_long).booked(charge, 0)
-    if side.scale < A_MIN or is_spent(market):
-        return settle(market, g)
-    return market, {}
+    return settle(market, g) if side.scale < A_MIN else settle_if_spent(market, g)
+
+
+def settle_if_spent(market: Market, g: int) -> tuple[Market, dict[tuple[bool, int], int]]:
+    """A cut market of which too little is left on either side settles.
+
+    Its last pair could not close, since the shorts hold a few wei more.
+    """
+    is_cut = market.long.cut or market.short.cut
+    return settle(market, g) if is_cut and is_spent(market) else (market, {})
 
 
 def settle(market: Market, g: int) -> tuple[Market, dict[tuple[bool, int], int]]:

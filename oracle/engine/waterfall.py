@@ -20,7 +20,7 @@ class Loser:
     market: int
     loss: int  # [USD wad] w_m = max(0, -V_m)
     bucket: int  # [USD wad] the market's own bucket
-    ceiling: int  # [USD wad] `charge_ceiling`
+    ceiling: int  # [USD wad] `sure_now` of the opposite side
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,11 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
-    """From P_ref to the mark [USD wad], and F now [USD wad per base]."""
+class Surety:
+    """What a scaled unit of a side was sure to own when P_ref was taken, less its X then."""
 
-    reference: int
-    mark: int
-    funding: int
+    round: int = 0
+    owned: int = 0  # [ray USD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +61,25 @@ class Resolution:
         return Usd(sum(share.charge for share in self.shares))
 
 
-def charge_ceiling(opposite: int, calm_mmr: int, reference: int, favour: int, charged: int) -> Usd:
-    """What every opposite account at or above MM at P_ref is sure to own (third bound of c_m).
+def surety_at(side: Side, reference: int, g: int, calm_mmr: int, *, is_long: bool) -> int:
+    """``Surety.owned`` of a side as it stands, before the first cut since P_ref was taken.
 
-    opposite [base wad], calm_mmr [ppm], reference P_ref and favour [USD wad per base], charged
-    since P_ref [USD wad]. Rounded down: what cannot be collected is not charged.
+    An account at or above MM at P_ref owned at least ``calm MMR_0·P_ref`` a unit. reference P_ref
+    [USD wad], g = P_ref - F [USD wad per base], calm_mmr [ppm].
     """
-    per_unit = calm_mmr * reference + PPM * favour
-    return Usd(positive(mul_div_floor(opposite, per_unit, PPM * 10**18) - charged))
+    owned = mul_div_floor(side.scale, calm_mmr * reference, PPM * WAD)
+    return owned - settled_credit(side, g, is_long=is_long) - 1
 
 
-def sure_since(opened: Side, now: Side, fall: Fall, calm_mmr: int, *, is_long: bool) -> Usd:
-    """What the opposite side is still sure to own, by its own index: the third bound of c_m, exact.
+def sure_now(side: Side, owned: int, g: int, *, is_long: bool) -> Usd:
+    """What a side is still sure to own at g: the third bound of c_m [USD wad].
 
-    An account at or above MM at P_ref owned at least ``calm MMR_0·P_ref`` a unit. Since then a
-    scaled unit gained ``X(now) - X(P_ref)``: price moves, cuts at the marks of their time and every
-    charge are in it. ``opened`` is the side as it stood when P_ref was taken (before the first cut
-    since). Times the scaled units still there, rounded down [USD wad].
+    Since P_ref a scaled unit gained ``X(now) - X(P_ref)``: moves of the mark, cuts at the marks of
+    their time, funding and every charge are in it. Times the scaled units there are, rounded down:
+    what cannot be collected is not charged.
     """
-    owned = mul_div_floor(opened.scale, calm_mmr * fall.reference, PPM * WAD)
-    before = settled_credit(opened, fall.reference - fall.funding, is_long=is_long) + 1
-    after = settled_credit(now, fall.mark - fall.funding, is_long=is_long)
-    return Usd(positive(mul_div_floor(now.total, owned + after - before, RAY)))
-
-
-def favour_of(reference: int, mark: int, *, opposite_is_long: bool) -> int:
-    """fav_m: the move since P_ref in the opposite side's favour, at least 0."""
-    return positive(mark - reference if opposite_is_long else reference - mark)
+    unit = owned + settled_credit(side, g, is_long=is_long)
+    return Usd(positive(mul_div_floor(side.total, unit, RAY)))
 
 
 def split_deficit(deficit: int, losses: Sequence[int]) -> list[int]:

@@ -61,10 +61,11 @@ class Market:
         """Close against, open with, or flip."""
         held = self.position(account)
         size = self.size(account)
-        if size and (size > 0) != (delta > 0):
+        if held.scaled and (not size or (size > 0) != (delta > 0)):
             closed = min(abs(size), abs(delta))
-            side, held, realised = sides.close_leg(self.side(size > 0), held, closed, g)
-            self.put(side, size > 0)
+            is_long = held.is_long
+            side, held, realised = sides.close_leg(self.side(is_long), held, closed, g)
+            self.put(side, is_long)
             self.pay(account, realised)
             delta += closed if size > 0 else -closed
             self.operations += 1
@@ -79,6 +80,8 @@ class Market:
     def trade(self, maker: int, taker: int, size: int, g: int) -> None:
         self.change(maker, size, g)
         self.change(taker, -size, g)
+        if (self.long.cut or self.short.cut) and self.is_spent():
+            self.settle(g)
 
     def resolve(self, account: int, g: int) -> None:
         """Close at g, charge the opposite side what is missing, cut it, and settle if spent."""

@@ -1,4 +1,4 @@
-"""Interest on negative cash and the buckets (FORMULAS 9)."""
+"""Interest on negative cash and the insurance fund's buckets (FORMULAS 9)."""
 
 from __future__ import annotations
 
@@ -44,21 +44,3 @@ def test_rate__ten_percent_a_year__is_ten_percent() -> None:
 def test_bucket__fees_above_the_cap__are_not_kept() -> None:
     assert interest.bucket_after_fees(90, 5, 100) == 95
     assert interest.bucket_after_fees(90, 50, 100) == 100
-
-
-@given(st.lists(st.tuples(st.integers(0, 10**24), st.integers(0, 10**6)), max_size=30))
-def test_outflow__any_sequence__a_window_passes_at_most_twice_the_cap(
-    flows: list[tuple[int, int]],
-) -> None:
-    cap, window, out, now = 10**24, 86_400, 0, 0
-    passed: list[tuple[int, int]] = []
-    for amount, elapsed in flows:
-        now += elapsed
-        after = interest.outflow_after(out, amount, cap, elapsed, window)
-        if after > cap:
-            out, kept = interest.outflow_after(out, 0, cap, elapsed, window), 0
-        else:
-            out, kept = after, amount
-        passed.append((now, kept))
-        recent = sum(paid for at, paid in passed if at > now - window)
-        assert recent <= 2 * cap + len(flows)

@@ -168,12 +168,13 @@ def test_unknown_token__counts_nothing_for_initial_and_its_last_value_for_mainte
     rng = random.Random(2)
     token = random_asset(rng, HAIRCUTS)
     stale = replace(token, mark=replace(token.mark, observed=NOW - 121))
-    values = {
-        basis: margin.assess(context(basis), 0, [], [Holding(0, WAD)], {TOKEN_ASSET: stale}).equity
+    found = {
+        basis: margin.assess(context(basis), 0, [], [Holding(0, WAD)], {TOKEN_ASSET: stale})
         for basis in Basis
     }
-    assert values[Basis.INITIAL] == values[Basis.LIVE] == 0
-    assert values[Basis.MAINTENANCE] > 0
+    assert found[Basis.INITIAL].equity == found[Basis.LIVE].equity == 0
+    assert found[Basis.MAINTENANCE].equity > 0
+    assert {answer.state for answer in found.values()} == {0}  # it bars nothing else
 
 
 @pytest.mark.parametrize(("cash", "initial"), [(100, 0), (-100, -100)])

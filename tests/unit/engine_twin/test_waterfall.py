@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.engine import waterfall
+from oracle.engine import sides, waterfall
+from oracle.engine.sides import A_MIN, Side
+from oracle.engine.units import PPM, RAY, WAD
 from oracle.engine.waterfall import Loser
 
 AMOUNT = st.integers(0, 10**30)
@@ -79,28 +80,61 @@ def test_resolve_deficit__order__bucket_then_charge_then_socialised() -> None:
     assert found.socialised == 15
 
 
+SIDE = st.builds(
+    Side,
+    scale=st.integers(A_MIN, RAY),
+    credit=st.integers(-(2**120), 2**120),
+    total=st.integers(1, 2**111),
+    epoch=st.just(0),
+    cut=st.just(True),
+)
+PRICE = st.integers(1, 10**27)
+
+
+def exact_sure(
+    opened: Side, now: Side, fall: tuple[int, int], calm: int, *, is_long: bool
+) -> Fraction:
+    """Q^·(calm·A_ref·P_ref + X - X_ref), no rounding; fall is g at P_ref (no funding) and now."""
+    sign = 1 if is_long else -1
+    owned = Fraction(calm * opened.scale * fall[0], PPM * WAD)
+    index = [
+        s.credit + Fraction(sign * s.scale * g, WAD)
+        for s, g in zip((opened, now), fall, strict=True)
+    ]
+    return Fraction(now.total, RAY) * (owned + index[1] - index[0])
+
+
+@given(side=SIDE, calm=st.integers(1, 10**6), reference=PRICE, mark=PRICE, is_long=st.booleans())
+def test_sure_now__any_side__is_margin_and_move_rounded_down(
+    side: Side, calm: int, reference: int, mark: int, is_long: bool
+) -> None:
+    owned = waterfall.surety_at(side, reference, reference, calm, is_long=is_long)
+    found = waterfall.sure_now(side, owned, mark, is_long=is_long)
+    exact = exact_sure(side, side, (reference, mark), calm, is_long=is_long)
+    assert 0 <= max(Fraction(0), exact) - found <= 4 * side.total // RAY + 1
+
+
 @given(
-    opposite=st.integers(0, 10**30),
-    rate=st.integers(1, 10**6),
-    reference=st.integers(1, 10**27),
-    favour=st.integers(0, 10**27),
-    charged=AMOUNT,
+    side=SIDE,
+    calm=st.integers(1, 10**6),
+    prices=st.tuples(PRICE, PRICE),
+    shares=st.tuples(st.fractions(0, 1), st.fractions(0, 1)),
+    is_long=st.booleans(),
 )
-def test_charge_ceiling__any_market__rounds_down(
-    opposite: int, rate: int, reference: int, favour: int, charged: int
+def test_sure_now__after_a_cut_at_the_mark__is_less_by_the_charge_and_its_reserve(
+    side: Side,
+    calm: int,
+    prices: tuple[int, int],
+    shares: tuple[Fraction, Fraction],
+    is_long: bool,
 ) -> None:
-    per_unit = Fraction(rate * reference, 10**6) + favour
-    exact = opposite * per_unit / 10**18 - charged
-    found = waterfall.charge_ceiling(opposite, rate, reference, favour, charged)
-    assert found == max(0, math.floor(exact))
-
-
-@pytest.mark.parametrize(
-    ("reference", "mark", "opposite_is_long", "favour"),
-    [(100, 90, False, 10), (100, 90, True, 0), (100, 120, True, 20), (100, 120, False, 0)],
-)
-def test_favour__move_since_the_reference__counts_only_for_the_winner(
-    reference: int, mark: int, opposite_is_long: bool, favour: int
-) -> None:
-    found = waterfall.favour_of(reference, mark, opposite_is_long=opposite_is_long)
-    assert found == favour
+    """However much is cut: what was charged is counted once, and nothing else."""
+    reference, mark = prices
+    owned = waterfall.surety_at(side, reference, reference, calm, is_long=is_long)
+    before = waterfall.sure_now(side, owned, mark, is_long=is_long)
+    size = int(sides.effective_total(side, is_long=is_long) * shares[0])
+    charge = int(before * shares[1])
+    cut = (sides.cut_longs if is_long else sides.cut_shorts)(side, size, charge, mark)
+    after = waterfall.sure_now(cut, owned, mark, is_long=is_long)
+    reserve = (side.total // RAY + 1) * sides.GAP_RESERVE
+    assert max(0, before - charge - 3 * reserve) <= after <= before - charge
