@@ -181,6 +181,8 @@ def check_state(deployment: Deployment, proposal: Proposal, wanted: int) -> None
     state = proposals.state_of(deployment, proposal.id)
     if state == wanted:
         return
+    if wanted == proposals.UNSET and state != proposals.DONE:
+        raise ProposalError(f"Proposal {proposal.name} is already queued.")
     if state == proposals.WAITING:
         ready = proposals.ready_at(deployment, proposal.id)
         wait = ready - ape.chain.pending_timestamp
