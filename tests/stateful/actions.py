@@ -97,8 +97,17 @@ class Actions:
             prices[asset] = int(jump.price) if jump else self.mark(asset)
         return prices
 
+    def keep_alive(self) -> None:
+        """The load lines pushed again before the keeper counts as stale: IM at storm ends the play."""
+        engine, rules = self.model.engine, SETTINGS.push_rules
+        lines = {asset: engine.asset(asset).line for asset in CONFIGS}
+        if any(engine.now - line.pushed > rules.max_age // 3 for line in lines.values()):
+            ripe = {a: at for a, at in lines.items() if engine.now - at.pushed >= rules.min_delay}
+            self.stage.push([(a, at.severity, at.depth, at.pushed) for a, at in ripe.items()])
+
     def calm(self) -> None:
         """Unchanged prices until nothing settles."""
+        self.keep_alive()
         for _ in range(5):
             if not self.unsettled():
                 return

@@ -47,7 +47,9 @@ PREMIUM = st.sampled_from([0, 0, 5_000, -5_000, 90_000, -90_000, 200_000])
 TARGETS = st.sampled_from(
     [(1, 1), (1, 1), (5, 4), (2, 3), (2, 3), (0, 1), (0, 1), (-1, 1), (-3, 1)]
 )
-SECONDS = st.sampled_from([1, 9, 10, 11, 59, 60, 61, 119, 120, 121, 600, 3_600, 7_201, 86_400])
+SECONDS = st.sampled_from(
+    [1, 9, 10, 11, 59, 60, 61, 119, 120, 121] * 3 + [600, 600, 3_600, 3_600, 7_201, 86_400]
+)
 
 
 class MarginMachine(RuleBasedStateMachine):
@@ -454,9 +456,21 @@ class MarginMachine(RuleBasedStateMachine):
         self.do.trade_near(account, self.do.backer, 1, True, off)
         self.note("doubt", self.stage.set_settlement_doubt(False))
 
-    @rule(token=st.sampled_from([TOKEN, SETTLEMENT_TOKEN]), usd=st.sampled_from([0, 500, 10**6]))
+    @rule(token=st.sampled_from([TOKEN, SETTLEMENT_TOKEN]), usd=st.sampled_from([0, 1, 500, 10**6]))
     def set_outflow(self, token: int, usd: int) -> None:
         self.note("set_outflow", self.stage.set_outflow(token, usd * WAD, 3_600))
+
+    @precondition(lambda self: self.payers())
+    @rule(who=WHO, usd=st.sampled_from([0, 500]), units=st.integers(10**9, 10**10))
+    def withdraw_through_bucket(self, who: int, usd: int, units: int) -> None:
+        """The level has risen to what is held: what is above the cap waits."""
+        self.stage.set_outflow(SETTLEMENT_TOKEN, usd * WAD, 3_600)
+        self.stage.withdraw(self.do.liquidator, SETTLEMENT_TOKEN, 1)
+        self.stage.advance(3_600)
+        self.do.calm()
+        account = self.pick(self.payers() or self.stage.accounts, who)
+        done = self.stage.withdraw(account, SETTLEMENT_TOKEN, units)
+        self.note("withdraw_through_bucket", done)
 
     @precondition(lambda self: self.waiting())
     @rule(who=WHO, wait=SECONDS)

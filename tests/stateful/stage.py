@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from oracle.engine import clearinghouse
 from oracle.engine.chain import copy_state
 from oracle.engine.clearinghouse import CROSS, ISOLATED
 from oracle.engine.effective_time import PriceRules
@@ -116,17 +115,6 @@ class Outcome:
     def changed(self) -> bool:
         """Whether any stored word did."""
         return self.before != self.after
-
-
-def _without_market(state: clearinghouse.Account, market: int) -> clearinghouse.Account:
-    """As the contract does.
-
-    The order of the others stays. The model's own swaps in the last one.
-    """
-    return replace(state, markets=tuple(m for m in state.markets if m != market))
-
-
-clearinghouse._without_market = _without_market
 
 
 class Disagreement(AssertionError):

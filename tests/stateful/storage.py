@@ -8,9 +8,10 @@ and outflow.vy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oracle.engine.auctions import STOPPED
+from oracle.engine.liquidator import Surety
 from oracle.engine.sides import FLAT
 from oracle.engine.units import RAY, SETTLEMENT_TOKEN
 
@@ -137,6 +138,24 @@ def auction(word: int) -> Fields:
     }
 
 
+def surety(word: int) -> Fields:
+    return {"round": word >> 224, "owned": signed(word, 0, 160)}
+
+
+def bucket(word: int) -> Fields:
+    return {
+        "cap": word >> 192,
+        "level": bits(word, 128, 64),
+        "held": bits(word, 64, 64),
+        "window": bits(word, 40, 24),
+        "at": bits(word, 0, 40),
+    }
+
+
+def fields_of(record: Any) -> Fields:
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
 class Reader:
     """Both halves, with the same names."""
 
@@ -207,6 +226,8 @@ class Reader:
                 side = 2 * market + short
                 slot = ledger.slot("positions.cut_words", side)
                 rows.append((ledger, slot, f"cut {market} {short}", cut_side))
+                slot = liquidator.slot("waterfall.sureties", side)
+                rows.append((liquidator, slot, f"surety {market} {short}", surety))
                 for epoch in range(EPOCHS):
                     slot = ledger.slot("positions.finals", side, epoch)
                     rows.append((ledger, slot, f"final {market} {short} {epoch}", whole))
@@ -216,6 +237,8 @@ class Reader:
         for i, name in enumerate(("rate", "index", "at")):
             rows.append((ledger, ledger.slot("accounts.interest") + i, f"interest {name}", plain))
         for token in (TOKEN, SETTLEMENT_TOKEN):
+            slot = custody.slot("outflow.buckets", token)
+            rows.append((custody, slot, f"bucket {token}", bucket))
             for name in (*OWNERS, *LIQUIDATORS):
                 slot = custody.slot("outflow.waiting", token, int(address_of(name), 16))
                 rows.append((custody, slot, f"waiting {token} {name}", plain))
@@ -320,6 +343,8 @@ class Reader:
                     assert side.credit == 0
                     fields = self._stale_cut(market, number)
                 yield f"cut {market} {number}", fields
+                known = model.liquidator.state.sureties.get((market, number == 0), Surety())
+                yield f"surety {market} {number}", fields_of(known)
                 finals = model.ledger.finals(market)
                 for epoch in range(EPOCHS):
                     final = finals.get((number == 0, epoch), 0)
@@ -343,6 +368,7 @@ class Reader:
             yield f"interest {name}", {"": getattr(rates, name)}
         waiting = {TOKEN: 0, SETTLEMENT_TOKEN: 0}
         for token in waiting:
+            yield f"bucket {token}", fields_of(custody.buckets[token])
             for name in (*OWNERS, *LIQUIDATORS):
                 due = custody.waiting.get((token, int(address_of(name), 16)), 0)
                 waiting[token] += due
