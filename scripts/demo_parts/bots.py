@@ -8,7 +8,7 @@ whose auction has run out, is resolved: that takes no money.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,7 @@ from scripts.demo_parts.venue import (
 )
 
 PPM: Final = 1_000_000
+SPARE: Final = 1_100_000  # [ppm] of the least size
 TRIES: Final = 4  # halvings of a size that a purse is too small for
 
 
@@ -43,29 +44,36 @@ class Style:
 
 
 STYLES: Final = (
-    Style("quick", patience=0, appetite=150_000, purse=20_000),
+    Style("quick", patience=0, appetite=100_000, purse=20_000),
     Style("steady", patience=350_000, appetite=500_000, purse=40_000),
     Style("patient", patience=750_000, appetite=1_000_000, purse=60_000),
 )
 
 
 def wanted(style: Style, terms: Terms, duration: int) -> int:
-    """How much an account of this style takes now [base wad]; 0 for nothing."""
+    """How much an account of this style takes now [base wad]; 0 for nothing.
+
+    A little more than the least: until the transaction is mined, the least may grow.
+    """
     if terms.elapsed * PPM < style.patience * duration:
         return 0
-    return max(terms.least, terms.most * style.appetite // PPM)
+    return max(terms.least * SPARE // PPM, terms.most * style.appetite // PPM)
 
 
 class Bot:
     """The three accounts together."""
 
-    def __init__(self, venue: Venue, desk: Desk) -> None:
+    def __init__(self, venue: Venue, desk: Desk, with_collateral: Collection[int] = ()) -> None:
         self._venue = venue
         self._desk = desk
+        self._with_collateral = frozenset(with_collateral)
         self._duration = venue.ask(venue.liquidator, "parameters")[0]
         self.people = {style: venue.person(f"bot-{style.name}") for style in STYLES}
         self._style_of = {person.account: style for style, person in self.people.items()}
-        self._stock: dict[tuple[Style, int], int] = {}  # by market: signed size to be sold on
+        self._busy: set[int] = set()  # own accounts that act in the next block
+        self._running: set[int] = set()  # accounts whose clock runs
+        self._served: set[tuple[int, int]] = set()  # own account, account taken from
+        self._holding: set[Style] = set()  # whose account has something to sell on
 
     @property
     def accounts(self) -> set[int]:
@@ -75,15 +83,18 @@ class Bot:
     @property
     def has_stock(self) -> bool:
         """Whether something taken is still to be sold on."""
-        return any(self._stock.values())
+        return bool(self._holding)
 
     def hear(self, event: Happened) -> None:
-        """An event of the chain: what was taken goes into stock."""
-        if event.name == "PositionTaken":
+        """An event of the chain: clocks that run, and what was taken."""
+        if event.name == "AuctionStarted":
+            self._running.add(event.values["account"])
+        elif event.name == "AuctionEnded":
+            self._running.discard(event.values["account"])
+        elif event.name == "PositionTaken":
             style = self._style_of.get(event.values["taker"])
             if style is not None:
-                key = style, event.values["market"]
-                self._stock[key] = self._stock.get(key, 0) + event.values["size"]
+                self._holding.add(style)
 
     def open_accounts(self) -> None:
         """Before the replay."""
@@ -95,8 +106,16 @@ class Bot:
         for style, person in self.people.items():
             self._venue.deposit(person, notional * style.purse // PPM)
 
+    def begin_round(self) -> None:
+        """Each of the bot's accounts takes from another one once a round."""
+        self._served.clear()
+
     def act(self, health: Mapping[int, Health]) -> None:
-        """One round over all accounts that are short; transactions wait for the next block."""
+        """Once over all accounts that are short; transactions wait for the next block.
+
+        Each of the bot's own accounts takes once a block: what it may do next depends on it.
+        """
+        self._busy.clear()
         for account, now in health.items():
             if account in self.accounts:
                 continue
@@ -108,14 +127,19 @@ class Bot:
     def sell_on(self, views: Mapping[str, Market]) -> bool:
         """Pass what was taken to the market makers; whether anything was sent."""
         sent = False
-        for (style, market), size in list(self._stock.items()):
-            symbol = self._venue.symbols[market]
-            if size and self._desk.take(self.people[style], symbol, -size, views[symbol]):
-                del self._stock[style, market]
-                sent = True
+        for style in sorted(self._holding, key=lambda style: style.name):
+            legs = self._venue.legs(self.people[style].account)
+            if not legs:
+                self._holding.discard(style)
+            for leg in legs:
+                symbol = self._venue.symbols[leg.market]
+                sent |= self._desk.take(self.people[style], symbol, -leg.size, views[symbol])
         return sent
 
     # --- internals -------------------------------------------------------------------------------
+
+    def _free(self) -> list[tuple[Style, Person]]:
+        return [(s, p) for s, p in self.people.items() if p.account not in self._busy]
 
     def _reduce(self, account: int) -> None:
         """Take a part of its largest position, or start its clock; sell its collateral first."""
@@ -124,11 +148,14 @@ class Bot:
             terms = self._terms(account, leg.market)
             if terms is None:
                 continue
-            for style, person in self.people.items():
+            for style, person in self._free():
+                if (person.account, account) in self._served:
+                    continue
                 if self._take(style, person, account, leg, terms):
+                    self._served.add((person.account, account))
                     return
-        self._sell_collateral(account)
-        self._send("poke", account)
+        if not self._sell_collateral(account) and account not in self._running:
+            self._send("poke", account)
 
     def _terms(self, account: int, market: int) -> Terms | None:
         try:
@@ -149,11 +176,15 @@ class Bot:
             size //= 2
         return False
 
-    def _sell_collateral(self, account: int) -> None:
-        for person in reversed(list(self.people.values())):
+    def _sell_collateral(self, account: int) -> bool:
+        """Buy what it has as collateral, if it is one of those that have any."""
+        if account not in self._with_collateral:
+            return False
+        for _, person in reversed(self._free()):
             args = (account, 0, ENDLESS >> 1, person.account, ENDLESS)
             if self._send("take_collateral", *args, by=person):
-                return
+                return True
+        return False
 
     def _resolve(self, account: int) -> None:
         if not self._send("resolve", account):
@@ -165,11 +196,13 @@ class Bot:
         sender = venue.bank if by is None else by.sender
         if not venue.node.is_allowed(sender, venue.liquidator, function, *args):
             return False
+        if by is not None:
+            self._busy.add(by.account)
         data = venue.liquidator.data(function, *args)
         venue.node.send(sender, venue.liquidator.address, data, function.replace("_", " "))
         return True
 
 
-def short_accounts(health: Mapping[int, Health], own: Sequence[int] | set[int]) -> list[int]:
+def short_accounts(health: Mapping[int, Health], own: Collection[int]) -> list[int]:
     """Those the bot may act on."""
     return [a for a, now in health.items() if now.state >= LIQUIDATABLE and a not in own]

@@ -1,13 +1,14 @@
 """Who trades: drawn once from a seed, by the same rule in every scenario.
 
-Sizes are in units of a market's first bracket bound and equity in units of the initial margin asked
-at the time, so the same people make sense in 2020 and in 2026. Nobody here knows the future: no rule
-looks at a price that has not been reported.
+Sizes are in units of a market's first bracket bound and equity in units of the initial margin
+asked at the time, so the same people make sense in 2020 and in 2026. Nobody here knows the future:
+no rule looks at a price that has not been reported.
 
-Of 72 traders about seven in ten are long; half hold one isolated position, half a cross account with
-one or two; a few put half of their margin in as WETH. A third opens with little more than the initial
-margin, a few with ten times as much. When margin gets short, two in five do nothing, three in ten add
-just enough to stay above maintenance until their wallet is empty, three in ten close half.
+Of 84 traders about seven in ten are long; half hold one isolated position, half a cross account
+with one or two; a few put half of their margin in as WETH. Two in five open with little more than
+the initial margin (the "max" button is popular), a few with eight times as much. When margin gets
+short, two in five do nothing, three in ten add just enough to stay above maintenance until their
+wallet is empty, three in ten close half.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from enum import Enum
 from typing import Final
 
 SEED: Final = 20_200_312
-TRADERS: Final = 72
+TRADERS: Final = 84
 MAKERS: Final = 4
 LIQUIDATORS: Final = 3
 COLLATERAL_TRADERS: Final = 5
@@ -102,7 +103,7 @@ def _size(draw: random.Random) -> float:
 
 
 def _cushion(draw: random.Random) -> int:
-    """A third near the limit; the rest evenly in the logarithm up to eight times."""
-    if draw.random() < 1 / 3:
-        return draw.randrange(1_050_000, 1_300_000)
-    return int(PPM * math.exp(draw.uniform(math.log(1.3), math.log(8.0))))
+    """Two in five near the limit; the rest evenly in the logarithm up to eight times."""
+    if draw.random() < 0.4:
+        return draw.randrange(1_030_000, 1_150_000)
+    return int(PPM * math.exp(draw.uniform(math.log(1.15), math.log(8.0))))

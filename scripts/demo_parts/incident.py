@@ -1,30 +1,32 @@
 """The one thing that goes wrong: for a while no price report reaches the chain.
 
-With reports every five minutes and a liquidator awake, no account of these replays falls from its
-maintenance margin through zero: that is what the margin is for. So that the end of the waterfall is
-seen too, the demo silences the keeper once, by the same rule in every scenario: **over the shortest
-time in which some price falls by one and a half times what its margin then covered**. On 12 March
-2020 that takes minutes (and feeds did lag that day, when the chain they wrote to was congested); in
-February 2026 it takes hours.
+With reports every five minutes and a liquidator awake, hardly an account of these replays falls from
+its maintenance margin through zero: that is what the margin is for. So that the end of the waterfall
+is seen too, the demo silences the keeper once, by the same rule in every scenario: **for the shortest
+time that makes prices unknown, and in which some price falls below the lowest so far by one and a
+quarter times what its margin covered at the beginning.** Whoever was weaker is gone by then. On 12
+March 2020 twenty minutes are enough (and feeds did lag that day, when the chain they wrote to was
+congested); in February 2026 it takes hours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
-FACTOR: Final = 1.5
+FACTOR: Final = 1.25
 
 
 @dataclass(frozen=True)
 class Silence:
-    """Steps first < i < until have no report: prices known at `first` are next known at `until`."""
+    """Steps first < i < until have no report; the first one after is at `until`."""
 
     first: int
     until: int
     symbol: str
-    fall: float  # share of the price
+    fall: float  # below the lowest price so far, when accounts may be acted on again
     margin: float  # maintenance rate at the beginning
 
     def covers(self, step: int) -> bool:
@@ -35,6 +37,9 @@ class Silence:
 def worst_silence(
     prices: Mapping[str, Sequence[int]],
     rates: Mapping[str, Sequence[float]],
+    *,
+    least: int,
+    grace: int,
     factor: float = FACTOR,
 ) -> Silence | None:
     """The shortest silence that the margin of some market does not cover `factor` times.
@@ -44,11 +49,13 @@ def worst_silence(
     Args:
         prices: by symbol, at each step.
         rates: by symbol, the maintenance rate at each step.
+        least: steps after which a price counts as unknown.
+        grace: steps after the first report in which nobody is liquidated.
     """
     count = len(next(iter(prices.values())))
-    for length in range(2, count):
+    for length in range(least, count - grace):
         silence = max(
-            (_worst(symbol, prices[symbol], rates[symbol], length) for symbol in prices),
+            (_worst(symbol, prices[symbol], rates[symbol], length, grace) for symbol in prices),
             key=lambda silence: silence.fall / silence.margin,
         )
         if silence.fall >= factor * silence.margin:
@@ -56,7 +63,12 @@ def worst_silence(
     return None
 
 
-def _worst(symbol: str, prices: Sequence[int], rates: Sequence[float], length: int) -> Silence:
-    falls = [1.0 - after / before for before, after in zip(prices, prices[length:], strict=False)]
+def _worst(
+    symbol: str, prices: Sequence[int], rates: Sequence[float], length: int, grace: int
+) -> Silence:
+    # Of two reports beyond the move guard, the engine takes the nearer.
+    pairs = zip(prices[length + grace - 1 :], prices[length + grace :], strict=False)
+    lowest = accumulate(prices, min)
+    falls = [1.0 - max(pair) / before for before, pair in zip(lowest, pairs, strict=False)]
     first = max(range(len(falls)), key=lambda i: falls[i] / rates[i])
     return Silence(first, first + length, symbol, falls[first], rates[first])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from oracle.chain import ChainError, Client, Fees, Reverted, Sender
+from oracle.chain import ChainError, Client, Fees, Reverted, Sender, revert_reason
 from scripts.demo_parts.contracts import Contract, Happened, read_events
 from scripts.demo_parts.errors import DemoError
 
@@ -80,7 +80,7 @@ class Node:
         return True
 
     def mine(self, time: int) -> list[Happened]:
-        """One block with all that was sent, at that time or as soon after it as the chain allows."""
+        """One block with all that was sent, at that time or as soon after as the chain allows."""
         self.time = max(time, self.time + 1)
         self.client.request("evm_mine", {"timestamp": self.time})
         if not self._pending:
@@ -100,8 +100,14 @@ class Node:
         kind = self._pending.pop(receipt["transactionHash"], "other")
         self.counts.gas[kind] += int(receipt["gasUsed"], 16)
         if int(receipt["status"], 16) != 1:
-            try:
-                reason = self.client.reason_of(receipt["transactionHash"])
-            except ChainError as error:
-                reason = str(error)
-            self.counts.failed[f"{kind}: {reason}"] += 1
+            self.counts.failed[f"{kind}: {self._reason(receipt['transactionHash'])}"] += 1
+
+    def _reason(self, transaction: str) -> str:
+        """Of a failure, from the node's own trace: other transactions of the block matter."""
+        try:
+            trace = self.client.request(
+                "debug_traceTransaction", transaction, {"tracer": "callTracer"}
+            )
+        except ChainError as error:
+            return str(error)
+        return revert_reason(bytes.fromhex(trace.get("output", "0x")[2:]))

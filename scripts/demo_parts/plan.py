@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from oracle.models.tails import RiskError
 from oracle.policy import PPM, Calibration, Limits, next_push
 from oracle.risk import Ask, MarginEstimator
 from scripts.demo_parts.errors import DemoError
+from scripts.demo_parts.incident import Silence, worst_silence
 from scripts.support.config import Config, ConfigError, first_problem, read_file
 
 LOCAL_CONFIG: Final = "scripts/config/local.toml"
@@ -66,6 +68,17 @@ class Plan:
         return rates
 
 
+def find_silence(plan: Plan, config: Config) -> Silence | None:
+    """When the keeper is silent; None where the replay is too short for it."""
+    age = min(market.config.price_max_age for market in config.markets)
+    return worst_silence(
+        {symbol: [prices[symbol] for _, prices in plan.steps] for symbol in plan.symbols},
+        plan.rates,
+        least=age // STEP + 1,
+        grace=-(-config.price_rules.grace // STEP) + 1,  # a jump is confirmed by the next report
+    )
+
+
 def make_plan(name: str, hours: int | None = None) -> Plan:
     """Load a scenario and ask the model for every hour of it.
 
@@ -106,8 +119,6 @@ def deployment_config(plan: Plan, path: str = LOCAL_CONFIG) -> Config:
 
 def read_file_of(path: str) -> dict[str, Any]:
     """A configuration as plain values that may be changed."""
-    from pathlib import Path
-
     return dict(read_file(Path(path)))
 
 

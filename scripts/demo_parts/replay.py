@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from oracle.chain import Sender
 from oracle.feeds.bars import HOUR
 from oracle.keeper import Keeper, Quote, local_account
-from oracle.chain import Sender
 from oracle.policy import Limits
 from scripts.demo_parts.bots import Bot, short_accounts
 from scripts.demo_parts.cast import MAKERS, Trader
@@ -29,7 +29,9 @@ from scripts.support.config import Config
 EARLY: Final = 1_800  # [s] before the first price, in which accounts are opened
 REPORT_AFTER: Final = 3  # [s] a report is mined after its observation
 TRADE_AFTER: Final = 9  # [s]
-ROUNDS: Final = (20, 110, 200, 280)  # [s] after the observation, of the liquidation bot
+ROUNDS: Final = (20, 110, 200, 275)  # [s] after the observation, of the liquidation bot
+BLOCKS: Final = 3  # of a round
+BLOCK_TIME: Final = 6  # [s]
 SIGNER_INDEX: Final = 3  # first signer in the local mnemonic, as in the local configuration
 SUBMITTER_INDEX: Final = 9  # pays for reports and pushes
 OnStep = Callable[[int, int, Mapping[str, Market]], None]
@@ -66,12 +68,14 @@ def set_stage(
     makers = [venue.person(f"maker-{i}") for i in range(MAKERS)]
     desk = Desk(venue, makers)
     units = {symbol: plan.calibration[symbol].schedule.bounds[0] for symbol in plan.symbols}
+    crowd = Crowd(venue, desk, cast, units)
+    collateral = [m.account for m in crowd.members if m.trader.with_collateral]
     stage = Stage(
         plan=plan,
         venue=venue,
         keeper=_keeper(config, venue),
-        crowd=Crowd(venue, desk, cast, units),
-        bot=Bot(venue, desk),
+        crowd=crowd,
+        bot=Bot(venue, desk, collateral),
         makers=makers,
         recorder=Recorder(venue.symbols, plan.calibration, (COLLATERAL, COLLATERAL_OF)),
         silence=silence,
@@ -91,12 +95,13 @@ def play(stage: Stage, on_step: OnStep) -> None:
             _report(stage, time, prices)
         stage.venue.node.mine(time + REPORT_AFTER)
         views = stage.venue.look()
-        _trade(stage, time, views)
-        _liquidate(stage, time, views, prices)
+        health = _trade(stage, time, views)
+        stage.recorder.sample(time, prices, views, health)
+        _liquidate(stage, time, views, health)
         on_step(step, time, views)
 
 
-# --- internals ---------------------------------------------------------------------------------------
+# --- internals -------------------------------------------------------------------------------------
 
 
 def _keeper(config: Config, venue: Venue) -> Keeper:
@@ -152,35 +157,42 @@ def _report(stage: Stage, time: int, prices: Mapping[str, int]) -> None:
         venue.node.note(push, "push")
 
 
-def _trade(stage: Stage, time: int, views: Mapping[str, Market]) -> None:
-    """Who comes pays in first, and trades in the next block."""
+def _trade(stage: Stage, time: int, views: Mapping[str, Market]) -> dict[int, Health]:
+    """Who comes pays in first, and trades in the next block. Returns how the traders stand then."""
     node, crowd = stage.venue.node, stage.crowd
     elapsed = time - stage.plan.steps[0][0]
     if crowd.arrive(elapsed, views):
         node.mine(time + TRADE_AFTER)
     crowd.trade(elapsed, views)
-    crowd.react(time, views, stage.venue.health(stage.traders))
-    if node.has_work:
-        node.mine(time + TRADE_AFTER)
+    health = stage.venue.health(stage.traders)
+    crowd.react(time, views, health)
+    if not node.has_work:
+        return health
+    node.mine(time + TRADE_AFTER)
+    return stage.venue.health(stage.traders)
 
 
 def _liquidate(
-    stage: Stage, time: int, views: Mapping[str, Market], prices: Mapping[str, int]
+    stage: Stage, time: int, views: Mapping[str, Market], health: Mapping[int, Health]
 ) -> None:
-    """Rounds while anybody is short; the sample is taken before the first."""
+    """Rounds while anybody is short."""
     venue, bot = stage.venue, stage.bot
-    health = venue.health(stage.traders)
-    stage.recorder.sample(time, prices, views, health)
     watched = [*stage.traders, *(maker.account for maker in stage.makers)]
     for after in ROUNDS:
-        short = short_accounts(health, bot.accounts)
-        if not short and not bot.has_stock:
-            return
-        bot.act({account: health[account] for account in short})
-        venue.node.mine(time + after)
-        if bot.sell_on(views):
-            venue.node.mine(time + after + 5)
-        health = venue.health(watched)
+        bot.begin_round()
+        for block in range(BLOCKS):
+            short = short_accounts(health, bot.accounts)
+            if not short and not bot.has_stock:
+                return
+            bot.act({account: health[account] for account in short})
+            is_over = not venue.node.has_work
+            now = time + after + block * BLOCK_TIME
+            venue.node.mine(now)
+            if bot.sell_on(views):
+                venue.node.mine(now + BLOCK_TIME // 2)
+            health = venue.health(watched)
+            if is_over:
+                break
 
 
 def is_flat(health: Mapping[int, Health]) -> bool:

@@ -126,6 +126,8 @@ class Crowd:
         by_hand = member.trader.number % 2 == 0
         for wish in list(member.open):
             symbol, size = sizes[wish]
+            if views[symbol].state:  # reduce-only, settling, too old: they see that and wait
+                continue
             trade = self._desk.take if by_hand else self._desk.cross
             if trade(member.person, symbol, size, views[symbol]):
                 member.open.remove(wish)

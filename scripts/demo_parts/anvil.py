@@ -1,0 +1,106 @@
+"""An Anvil of the demo's own: Ape would start one that records every step of every transaction."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from oracle.chain import ChainError, Client
+from oracle.keeper import LOCAL_CHAIN, LOCAL_MNEMONIC
+from scripts.demo_parts.errors import DemoError
+
+HOST: Final = "127.0.0.1"
+START_WITHIN: Final = 30.0  # [s]
+BLOCK_GAS: Final = 500_000_000
+HISTORY: Final = 64  # states kept: enough to ask why a transaction failed
+
+
+@contextmanager
+def running_anvil(timestamp: int, port: int = 0) -> Iterator[Client]:
+    """A chain that begins at a time of our choosing; it is gone afterwards.
+
+    Args:
+        port: 0 takes a free one.
+
+    Raises:
+        DemoError: Anvil is missing or does not start, or the port is taken.
+    """
+    binary = shutil.which("anvil")
+    if binary is None:
+        raise DemoError("Anvil is not on PATH: `make install` installs it.")
+    port = _free_port(port)
+    process = subprocess.Popen(
+        [binary, *_options(timestamp, port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # the binary is a wrapper: both end together
+    )
+    try:
+        yield _client_when_ready(process, port)
+    finally:
+        _stop(process)
+
+
+def _options(timestamp: int, port: int) -> list[str]:
+    values = {
+        "--host": HOST,
+        "--port": port,
+        "--chain-id": LOCAL_CHAIN,
+        "--mnemonic": LOCAL_MNEMONIC,
+        "--timestamp": timestamp,
+        "--hardfork": "prague",
+        "--order": "fifo",
+        "--gas-limit": BLOCK_GAS,
+        "--block-base-fee-per-gas": 0,
+        "--gas-price": 0,
+        "--prune-history": HISTORY,
+    }
+    return [str(part) for pair in values.items() for part in pair] + ["--quiet"]
+
+
+def _free_port(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            raise DemoError(f"Port {port} is taken: name another with --port.") from None
+        return int(probe.getsockname()[1])
+
+
+def _client_when_ready(process: subprocess.Popen[bytes], port: int) -> Client:
+    client = Client(f"http://{HOST}:{port}")
+    end = time.monotonic() + START_WITHIN
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise DemoError(f"Anvil did not start: {_last_words(process)}.")
+        try:
+            client.block_time()
+        except ChainError:
+            time.sleep(0.05)
+        else:
+            return client
+    raise DemoError(f"Anvil did not answer within {START_WITHIN:.0f} s.")
+
+
+def _last_words(process: subprocess.Popen[bytes]) -> str:
+    text = process.stderr.read().decode(errors="replace") if process.stderr else ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else f"it ended with code {process.returncode}"
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(timeout=5)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+        return
