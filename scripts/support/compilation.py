@@ -13,8 +13,9 @@ from typing import Final
 
 import ape
 
-SOURCES: Final = Path("contracts")
-STAMP: Final = Path(".build/sources.sha256")
+ROOT: Final = Path(__file__).parents[2]
+SOURCES: Final = ROOT / "contracts"
+STAMP: Final = ROOT / ".build/sources.sha256"
 
 
 def refresh(names: Iterable[str]) -> bool:
