@@ -42,7 +42,7 @@ VERBS: dict[str, Callable[[World, int, int], None]] = {
     "pay_for_collateral": lambda w, a, b: w.ledger.pay_for_collateral(a, b, 1),
     "close_at_mark": lambda w, a, _: w.ledger.close_at_mark(a, 0),
     "deleverage": lambda w, *_: w.ledger.deleverage(BTC, 0, 0),
-    "write_off": lambda w, a, _: w.ledger.write_off(a, 0),
+    "write_off": lambda w, a, _: w.ledger.write_off(a, 0, 0),
 }
 
 
@@ -182,6 +182,29 @@ def test_take_over__while_the_market_settles_or_only_reduces__is_admitted(
     assert world.size(taker) == WAD
 
 
+def test_take_over__less_than_the_minimum__is_no_position_for_the_taker(
+    world: World, pair: tuple[int, int]
+) -> None:
+    taker = world.open("taker", 10_000)
+    with world.as_liquidator():
+        with boa.reverts("below minimum"):
+            world.ledger.take_over(pair[0], taker, BTC, 10**15 - 1, PRICE, 0)
+        world.ledger.take_over(pair[0], taker, BTC, 10**15, PRICE, 0)
+        world.ledger.take_over(pair[0], taker, BTC, 1, PRICE, 0)
+    assert world.size(taker) == 10**15 + 1
+
+
+def test_take_over__above_the_last_bound__reverts(world: World) -> None:
+    long, short = world.open("long", 2_000_000), world.open("short", 2_000_000)
+    taker = world.open("taker", 2_000_000)
+    world.trade(long, short, 500 * WAD)
+    world.tick(p0=20_100 * WAD)
+    with world.as_liquidator():
+        with boa.reverts("above last bound"):
+            world.ledger.take_over(long, taker, BTC, 498 * WAD, 20_100 * WAD, 0)
+        world.ledger.take_over(long, taker, BTC, 497 * WAD, 20_100 * WAD, 0)
+
+
 # --- pay_for_collateral ---------------------------------------------------------------------------
 
 
@@ -239,8 +262,8 @@ def test_close_at_mark__all_legs__into_cash_and_a_list_of_what_they_were(world: 
     with world.as_liquidator():
         left, closed = world.ledger.close_at_mark(trader, 0)
     assert [tuple(leg) for leg in closed] == [
-        (BTC, 3 * WAD, 300 * USD, 3 * WAD),
-        (ETH, -5 * WAD, 50 * USD, 5 * WAD),
+        (BTC, 3 * WAD, 300 * USD),
+        (ETH, -5 * WAD, 50 * USD),
     ]
     assert events(world.ledger) == [
         ("ClosedAtMark", trader, BTC, 3 * WAD, -300 * USD),
@@ -256,7 +279,7 @@ def test_close_at_mark__a_winning_leg__has_no_loss(world: World, pair: tuple[int
     world.tick(p0=19_900 * WAD)
     with world.as_liquidator():
         _, closed = world.ledger.close_at_mark(pair[1], 0)
-    assert [tuple(leg) for leg in closed] == [(BTC, -3 * WAD, 0, 3 * WAD)]
+    assert [tuple(leg) for leg in closed] == [(BTC, -3 * WAD, 0)]
 
 
 def test_close_at_mark__legs_to_keep__stay(world: World) -> None:
@@ -313,7 +336,7 @@ def test_deleverage__cuts_every_opposite_position_by_the_same_fraction(
         emitted = events(world.ledger)
     side = world.market().short if is_long else world.market().long
     assert emitted == [("Deleveraged", BTC, sign * 3 * WAD, charge, side.scale, side.credit)]
-    assert closed[0].opposite == sum(held)
+    assert (closed[0].size, closed[0].loss) == (sign * 3 * WAD, 0)
     assert (market_twin(world), finals) == (expected, {})
     left = sum(held) - 3 * WAD
     for other, before, value in zip(others, held, values, strict=True):
@@ -393,16 +416,27 @@ def test_deleverage__empty_opposite_side__settles_and_charges_nobody(world: Worl
 # --- write_off ------------------------------------------------------------------------------------
 
 
-def test_write_off__flat_debtor__is_forgiven_and_d_h_grows(world: World) -> None:
+def test_write_off__all_of_a_debt__is_forgiven_and_d_h_grows(world: World) -> None:
     debtor = world.make_debtor("debtor", 100 * USD)
     with world.as_liquidator():
-        world.ledger.write_off(debtor, 30 * USD)
+        world.ledger.write_off(debtor, 100 * USD, 30 * USD)
     assert events(world.ledger) == [("WrittenOff", debtor, 100 * USD, 30 * USD)]
     assert world.cash(debtor) == 0
     assert world.ledger.custody_totals().deficit == 30 * USD
 
 
-def test_write_off__interest_due__is_forgiven_too(world: World) -> None:
+def test_write_off__part_of_a_debt__leaves_the_rest(world: World) -> None:
+    debtor = world.make_debtor("debtor", 100 * USD)
+    with world.as_liquidator():
+        world.ledger.write_off(debtor, 40 * USD, 0)
+        assert world.cash(debtor) == -60 * USD
+        with boa.reverts("cash"):
+            world.ledger.write_off(debtor, 60 * USD + 1, 0)
+        world.ledger.write_off(debtor, 60 * USD, 0)
+    assert world.cash(debtor) == 0
+
+
+def test_write_off__interest_due__is_booked_first(world: World) -> None:
     debtor = world.make_debtor("debtor", 100 * USD)
     with world.as_owner():
         world.ledger.set_interest_rate(10**27 // (365 * 86_400))
@@ -410,19 +444,19 @@ def test_write_off__interest_due__is_forgiven_too(world: World) -> None:
     owed = -world.ledger.book(debtor).cash
     assert owed > 100 * USD
     with world.as_liquidator():
-        world.ledger.write_off(debtor, 0)
-    assert events(world.ledger) == [("WrittenOff", debtor, owed, 0)]
+        world.ledger.write_off(debtor, owed, 0)
+    assert world.cash(debtor) == 0
     assert world.ledger.custody_totals().interest == owed - 100 * USD
 
 
-def test_write_off__account_with_a_leg_or_cash__reverts(
+def test_write_off__of_cash_that_is_not_negative__reverts(
     world: World, pair: tuple[int, int]
 ) -> None:
     saver = world.open("saver")
     world.set_cash(saver, 1)
     with world.as_liquidator():
         for account in (*pair, saver):
-            with boa.reverts("not flat"):
-                world.ledger.write_off(account, 0)
+            with boa.reverts("cash"):
+                world.ledger.write_off(account, 0, 0)
         with boa.reverts("not opened"):
-            world.ledger.write_off(saver | 1, 0)
+            world.ledger.write_off(saver | 1, 0, 0)

@@ -15,7 +15,7 @@ def socialise(world: World, amount: int) -> None:
     """A deficit nobody could be charged for."""
     account = world.open("lost")
     with world.as_liquidator():
-        world.ledger.write_off(account, amount)
+        world.ledger.write_off(account, 0, amount)
 
 
 def ratio(world: World) -> Fraction:
@@ -109,7 +109,7 @@ def test_withdraw__no_tokens_left_but_a_deficit__is_all_ticket(world: World) -> 
     world.transfer(saver, winner, 50 * USD)
     socialise(world, 100 * USD)
     with world.as_liquidator():
-        world.ledger.write_off(world.open("lost too"), 10**30)
+        world.ledger.write_off(world.open("lost too"), 0, 10**30)
     world.withdraw(saver, 50 * UNIT)
     assert world.token.balanceOf(world.owner_of(saver)) == 0
     assert world.ledger.ticket(saver) == 50 * USD

@@ -66,16 +66,30 @@ def test_minimum__position_of_it__opens_a_wei_less_does_not(
     world.trade(*pair, 10**15)
 
 
-def test_minimum__remainder__is_zero_or_at_least_it(world: World, pair: tuple[int, int]) -> None:
+def test_minimum__remainder__is_dust_or_at_least_it(world: World, pair: tuple[int, int]) -> None:
+    """Up to 999 wei may be left: what rounding leaves of a position on a cut market."""
     world.trade(*pair, 2 * 10**15)
     buyer, seller = pair
+    for size in (10**15 + 1, 2 * 10**15 - 1_000):
+        with boa.reverts("below minimum"):
+            world.trade(seller, buyer, size)
+    for size in (10**15, 2 * 10**15 - 999, 2 * 10**15):
+        with boa.env.anchor():
+            world.trade(seller, buyer, size)
+            assert world.size(buyer) == 2 * 10**15 - size
+
+
+def test_minimum__dust_left__may_only_be_closed(world: World, pair: tuple[int, int]) -> None:
+    buyer, seller = pair
+    world.trade(buyer, seller, 2 * 10**15)
+    world.trade(seller, buyer, 2 * 10**15 - 999)
     with boa.reverts("below minimum"):
-        world.trade(seller, buyer, 10**15 + 1)
+        world.trade(buyer, seller, 1)
     with boa.reverts("below minimum"):
-        world.trade(seller, buyer, 2 * 10**15 - 1)
-    with boa.env.anchor():
-        world.trade(seller, buyer, 10**15)
-    world.trade(seller, buyer, 2 * 10**15)
+        world.trade(seller, buyer, 1_000)
+    world.trade(seller, buyer, 998)
+    world.trade(seller, buyer, 1)
+    assert world.account(buyer).markets == ()
 
 
 def test_minimum__remainder_of_a_flip__counts_too(world: World, pair: tuple[int, int]) -> None:
