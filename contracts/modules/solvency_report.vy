@@ -3,7 +3,7 @@
 """
 @title Invariants 1 to 3 as numbers
 @license AGPL-3.0-only
-@notice At the stored marks. Claims are rounded up, so the dust shown is the least it can be.
+@notice At the stored marks. Claims are rounded up, so the dust shown is rounded down.
 """
 from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
@@ -52,17 +52,17 @@ def _market(_market: uint256) -> ILens.MarketSolvency:
     state: IClearinghouse.Market = ledger_reader._market(ledger, _market)
     quote: IRiskEngine.Quote = lens_links._quote(_market)
     g: int256 = convert(quote.mark, int256) - quote.funding
-    longs: int256 = self._claims_up(state.long, g, True)
-    shorts: int256 = self._claims_up(state.short, g, False)
+    longs: int256 = self._claims(state.long, g, True)
+    shorts: int256 = self._claims(state.short, g, False)
     long_size: uint256 = self._size(state.long, True)
     short_size: uint256 = self._size(state.short, False)
     return ILens.MarketSolvency(
         market=_market,
-        claims_long=longs,
-        claims_short=shorts,
+        claims_long=fixed_point._div_ceil(longs, SIGNED_RAY),
+        claims_short=fixed_point._div_ceil(shorts, SIGNED_RAY),
         net=state.net,
         fees=state.fees,
-        dust=-(longs + shorts + state.net),
+        dust=-(fixed_point._div_ceil(longs + shorts, SIGNED_RAY) + state.net),
         long_size=long_size,
         short_size=short_size,
         gap=convert(short_size, int256) - convert(long_size, int256),
@@ -71,12 +71,12 @@ def _market(_market: uint256) -> ILens.MarketSolvency:
 
 @pure
 @internal
-def _claims_up(_side: IClearinghouse.Side, _g: int256, _is_long: bool) -> int256:
+def _claims(_side: IClearinghouse.Side, _g: int256, _is_long: bool) -> int256:
     """
-    @dev Q·X: what the side's positions are worth besides their z.
+    @dev Q·X: what the side's positions are worth besides their z [USD wad · ray].
     """
     x: int256 = side_index._settled_credit(_is_long, _g, _side.scale, _side.credit)
-    return fixed_point._mul_div_ceil(convert(_side.total, int256), x, SIGNED_RAY)
+    return convert(_side.total, int256) * x
 
 
 @pure

@@ -106,9 +106,10 @@ def _max_size(_desk: Desk, _is_buy: bool, _price: uint256, _is_maker: bool) -> u
     if (_desk.stand.size > 0) != _is_buy or _desk.stand.size == 0:
         against = book_math._magnitude(_desk.stand.size)
         least = max(_desk.quote.min_size, 1)
-    first: uint256 = against + least
-    if self._is_allowed(_desk, first, _is_buy, _price, _is_maker):
-        return self._border(_desk, first, _is_buy, _price, _is_maker)
+    # On a cut side what is opened may be held as a wei or two less.
+    for first: uint256 in [against + least, against + least + 2]:
+        if self._is_allowed(_desk, first, _is_buy, _price, _is_maker):
+            return self._border(_desk, first, _is_buy, _price, _is_maker)
     if against == 0 or self._is_allowed(_desk, against, _is_buy, _price, _is_maker):
         return against
     # What remains of a position is at least the minimum.

@@ -1,7 +1,7 @@
 """A stage for the liquidator: the real ledger, and a risk engine whose answers a test sets by hand.
 
-A market trades at `MARK`, with IM 10 %, MM 5 % and calm MMR_0 1 % unless told otherwise, so that an
-account of one leg is easy to put at any E/MM. Fees are zero: what moves is what the liquidator moves.
+A market trades at `MARK`, with IM 10 %, MM 5 % and calm MMR_0 1 % unless told otherwise, so that
+an account of one leg is easy to put at any E/MM. Fees are zero: only the liquidator moves money.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import boa
+
+from tests.support.compiled import load
 
 WAD = 10**18
 USD = WAD
@@ -34,14 +36,18 @@ class Stage:
 
     def __init__(self) -> None:
         self.deployer = boa.env.eoa
-        self.usdc = boa.load("contracts/mocks/TokenMock.vy", "USD Coin", "USDC", 6)
-        self.weth = boa.load("contracts/mocks/TokenMock.vy", "Ether", "WETH", 18)
-        self.engine = boa.load("contracts/mocks/stubs/StubEngine.vy")
-        self.custody = boa.load("contracts/Custody.vy", self.engine, self.usdc)
-        self.ledger = boa.load("contracts/Clearinghouse.vy", self.engine, self.usdc, self.custody)
+        self.usdc = load("contracts/mocks/TokenMock.vy").deploy("USD Coin", "USDC", 6)
+        self.weth = load("contracts/mocks/TokenMock.vy").deploy("Ether", "WETH", 18)
+        self.engine = load("contracts/mocks/stubs/StubEngine.vy").deploy()
+        self.custody = load("contracts/Custody.vy").deploy(self.engine, self.usdc)
+        self.ledger = load("contracts/Clearinghouse.vy").deploy(
+            self.engine, self.usdc, self.custody
+        )
         self.custody.set_ledger(self.ledger)
-        self.gateway = boa.load("contracts/mocks/stubs/StubGateway.vy", self.ledger)
-        self.liquidator = boa.load("contracts/Liquidator.vy", self.ledger, self.engine, PARAMETERS)
+        self.gateway = load("contracts/mocks/stubs/StubGateway.vy").deploy(self.ledger)
+        self.liquidator = load("contracts/Liquidator.vy").deploy(
+            self.ledger, self.engine, PARAMETERS
+        )
         self.ledger.set_gateway_at(0, self.gateway)
         self.ledger.set_liquidator(self.liquidator)
         self.custody.list_token(self.weth, 10**24, 10**24, 86_400)
@@ -72,9 +78,11 @@ class Stage:
         self.ledger.deposit(account, dollars * 10**6)
 
     def deposit_weth(self, account: int, amount: int) -> None:
-        self.weth.mint(self.deployer, amount)
-        self.weth.approve(self.custody, 2**255)
-        self.custody.deposit(account, 0, amount)
+        owner = "0x" + (account >> 96).to_bytes(20, "big").hex()
+        self.weth.mint(owner, amount)
+        with boa.env.prank(owner):
+            self.weth.approve(self.custody, 2**255)
+            self.custody.deposit(account, 0, amount)
 
     def trade(self, maker: int, taker: int, size: int, market: int = 0, price: int = MARK) -> None:
         """The maker buys `size` of the taker."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import boa
 import pytest
 
+from tests.support.compiled import load
+
 from .stage import MIN_DEFICIT, PARAMETERS, USD, Stage, events_of
 
 FIELDS = ("duration", "tail", "discount_min", "discount_max", "insurance_fee", "min_deficit")
@@ -66,8 +68,8 @@ def test_set_parameters__out_of_bounds__reverts(stage: Stage, changes: dict[str,
 
 def test_constructor__out_of_bounds__reverts(stage: Stage) -> None:
     with boa.reverts("out of range"):
-        boa.load(
-            "contracts/Liquidator.vy", stage.ledger, stage.engine, changed(discount_max=666_666)
+        load("contracts/Liquidator.vy").deploy(
+            stage.ledger, stage.engine, changed(discount_max=666_666)
         )
 
 

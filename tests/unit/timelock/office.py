@@ -8,6 +8,8 @@ import boa
 from eth.constants import ZERO_ADDRESS
 from eth_utils import to_checksum_address
 
+from tests.support.compiled import load
+
 DAY = 86_400
 FLOOR = 2 * DAY
 NO_SALT = b"\x00" * 32
@@ -24,16 +26,16 @@ class Office:
         self.proposer = boa.env.generate_address("proposer")
         self.executor = boa.env.generate_address("executor")
         self.stranger = boa.env.generate_address("stranger")
-        self.engine = boa.load("contracts/mocks/stubs/StubEngine.vy")
+        self.engine = load("contracts/mocks/stubs/StubEngine.vy").deploy()
         self.timelock = self.deploy([self.executor])
-        usdc = boa.load("contracts/mocks/TokenMock.vy", "USD Coin", "USDC", 6)
-        custody = boa.load("contracts/Custody.vy", self.engine, usdc)
-        ledger = boa.load("contracts/Clearinghouse.vy", self.engine, usdc, custody)
-        self.target = boa.load("contracts/Liquidator.vy", ledger, self.engine, PARAMETERS)
+        usdc = load("contracts/mocks/TokenMock.vy").deploy("USD Coin", "USDC", 6)
+        custody = load("contracts/Custody.vy").deploy(self.engine, usdc)
+        ledger = load("contracts/Clearinghouse.vy").deploy(self.engine, usdc, custody)
+        self.target = load("contracts/Liquidator.vy").deploy(ledger, self.engine, PARAMETERS)
         self.target.hand_over(self.timelock)
 
     def deploy(self, executors: list[str], floor: int = FLOOR) -> Any:
-        return boa.load("contracts/Timelock.vy", floor, [self.proposer], executors, self.engine)
+        return load("contracts/Timelock.vy").deploy(floor, [self.proposer], executors, self.engine)
 
     @property
     def change(self) -> bytes:

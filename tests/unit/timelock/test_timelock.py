@@ -6,6 +6,8 @@ import boa
 import pytest
 from eth.exceptions import Revert
 
+from tests.support.compiled import load
+
 from .office import DAY, FLOOR, NO_SALT, ZERO, Office
 
 
@@ -176,7 +178,7 @@ def test_grant_role__through_the_timelock(office: Office) -> None:
 
 def test_deploy__engine_without_code__reverts(office: Office) -> None:
     with boa.reverts("no code"):
-        boa.load("contracts/Timelock.vy", FLOOR, [office.proposer], [], office.stranger)
+        load("contracts/Timelock.vy").deploy(FLOOR, [office.proposer], [], office.stranger)
 
 
 def test_deploy__floor_above_the_ceiling__reverts(office: Office) -> None:
