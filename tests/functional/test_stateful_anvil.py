@@ -18,9 +18,14 @@ from tests.stateful.running import run
 
 def test_machine__on_anvil__agrees_with_the_model() -> None:
     start = chain.pending_timestamp // 10 * 10 + 100
-    with chain.isolate():
-        driver = AnvilDriver(chain.provider.uri, start)
+    driver = AnvilDriver(chain.provider.uri, start)
+    before = driver.snapshot()
+    try:
         tally = run(driver, _built, examples=8, steps=30)
+    finally:
+        driver.restore(before)
+        driver.request("anvil_autoImpersonateAccount", [False])
+        driver.request("anvil_removeBlockTimestampInterval", [])
     assert sum(tally.done.values()) > 0
     assert not [rule for rule in tally.vacuous() if tally.tried[rule] >= 20]
 

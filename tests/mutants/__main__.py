@@ -27,11 +27,22 @@ TREES = ("contracts", "oracle", "tests")
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.csv.gz", "node_modules")
 CONTRACTS = ("RiskSettings", "RiskEngine", "Custody", "Clearinghouse", "Liquidator")
 STANDING = (*CONTRACTS, "TokenMock", "StubGateway")
-COMPILE = (
-    "import sys; from tests.stateful.artifacts import artifact; list(map(artifact, sys.argv[1:]))"
-)
-PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:ape_test", "-p", "no:cacheprovider", "--tb=short")
+PYTEST = ("-x", "-q", "-p", "no:ape_test", "-p", "no:cacheprovider", "--tb=short")
 TIMEOUT = 300  # [s]
+NOT_COMPILED = 9  # exit code
+# In one process: a compiler and pytest start only once.
+TRIAL = f"""
+import sys
+from tests.stateful.artifacts import artifact
+try:
+    for name in {STANDING}:
+        artifact(name)
+except Exception as error:
+    print(str(error).strip().splitlines()[0])
+    sys.exit({NOT_COMPILED})
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
 
 
 @dataclass(frozen=True)
@@ -79,10 +90,9 @@ def _trial(mutant: Mutant, tree: Path) -> tuple[bool, str]:
     applied = _run(tree, "git", "apply", "-C1", str(mutant.path))
     if applied.returncode:
         return False, f"does not apply: {_last(applied)}"
-    compiled = _run(tree, sys.executable, "-c", COMPILE, *CONTRACTS)
-    if compiled.returncode:
-        return False, f"does not compile: {_last(compiled)}"
-    tested = _run(tree, sys.executable, *PYTEST, mutant.test)
+    tested = _run(tree, sys.executable, "-c", TRIAL, *PYTEST, mutant.test)
+    if tested.returncode == NOT_COMPILED:
+        return False, f"does not compile: {_last(tested)}"
     if tested.returncode == 0:
         return False, "SURVIVES"
     failure = re.search(r"^E +(.+)$", tested.stdout, re.MULTILINE)
@@ -123,10 +133,9 @@ def _check_unmutated(mutants: list[Mutant]) -> None:
     tests = sorted({mutant.test for mutant in mutants})
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         _copy(Path(folder))
-        compiled = _run(Path(folder), sys.executable, "-c", COMPILE, *STANDING)
-        if compiled.returncode:
-            raise SystemExit(f"the tree does not compile: {_last(compiled)}")
-        done = _run(Path(folder), sys.executable, *PYTEST, *tests)
+        done = _run(Path(folder), sys.executable, "-c", TRIAL, *PYTEST, *tests)
+    if done.returncode == NOT_COMPILED:
+        raise SystemExit(f"the tree does not compile: {_last(done)}")
     if done.returncode:
         print(done.stdout[-3_000:])
         raise SystemExit(f"the killing tests fail without a mutant: {_last(done)}")

@@ -98,7 +98,7 @@ class Actions:
         return prices
 
     def keep_alive(self) -> None:
-        """The load lines pushed again before the keeper counts as stale: IM at storm ends the play."""
+        """Load lines pushed again before the keeper counts as stale and IM goes to storm."""
         engine, rules = self.model.engine, SETTINGS.push_rules
         lines = {asset: engine.asset(asset).line for asset in CONFIGS}
         if any(engine.now - line.pushed > rules.max_age // 3 for line in lines.values()):

@@ -80,6 +80,7 @@ class AnvilDriver:
 
     def restore(self, snapshot: Any) -> None:
         assert self.request("evm_revert", [snapshot])
+        self.rich.clear()
         self.request("anvil_setBlockTimestampInterval", [0])
 
     def request(self, method: str, params: list[Any]) -> Any:

@@ -41,11 +41,12 @@ def test_fees__are_paid_by_both_and_round_up(stage: Stage, do: Actions) -> None:
 
 
 def test_requirement__rounds_up(stage: Stage, do: Actions) -> None:
-    legs = [(0, ODD_SIZE, 0, 0)]
+    legs = [(2, ODD_SIZE, 0, 0)]
+    notional = wad_mul_ceil(ODD_SIZE, do.mark(2))
     for basis, rate in ((0, 100_000), (2, 40_000)):
         answer = stage.engine.call("assess", basis, 0, 0, legs, [])
-        notional = -(-ODD_SIZE * do.mark(0) // WAD)
-        assert answer[1] == -(-notional * rate // PPM)
+        assert notional * rate % PPM
+        assert answer[1] == notional * rate // PPM + 1
 
 
 def test_trade__in_a_reduce_only_market__cannot_increase(stage: Stage, do: Actions) -> None:
