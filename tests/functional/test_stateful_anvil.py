@@ -21,7 +21,7 @@ def test_machine__on_anvil__agrees_with_the_model() -> None:
     driver = AnvilDriver(chain.provider.uri, start)
     before = driver.snapshot()
     try:
-        tally = run(driver, _built, examples=8, steps=30)
+        tally = run(driver, _built, examples=12, steps=40)
     finally:
         driver.restore(before)
         driver.request("anvil_autoImpersonateAccount", [False])
