@@ -77,6 +77,7 @@ def deposit(_account: uint256, _token: uint256, _amount: uint256):
     self.balances[_account][_token] += amount
     self._note(_account)
     self._check_multiple()
+    outflow._note(_token, tokens._held_by(token.contract_address, self) * token.unit + amount)
     log ICustody.CollateralDeposited(account=_account, token=_token, amount=amount)
     tokens._pull(token.contract_address, msg.sender, _amount)
 

@@ -53,7 +53,6 @@ def take_over(
     giver = trading._apply(_from, giver, _market, given, _fee)
     taker: ledger_words.AccountState = accounts._load_open(_to)
     taker = trading._apply(_to, taker, _market, taken, 0)
-    trading._check_minimum(taken.after, quote.min_size, False)
     self._check_live(_to, taker, _market)
     log IClearinghouse.TakenOver(
         account=_from, taker=_to, market=_market, size=_size, price=_price, fee=_fee

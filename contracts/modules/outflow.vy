@@ -4,10 +4,11 @@
 @title The outflow bucket and its queue
 @license AGPL-3.0-only
 @notice Net outflow per token: what is held may fall at most `cap` below a level. The level follows what was
-    held after the last payment: down by cap a window, up to it within a window. So what came in since may
+    held when last noted, at every payment and every deposit of collateral: down by cap a window, up to it
+    within a window. So what came in since may
     leave again without using the cap up, and nobody fills the bucket for others by passing through. What
-    does not fit waits for its receiver; anyone may release it as room comes back (a release of nothing still
-    takes note of what is held). What waits has left the
+    does not fit waits for its receiver; anyone may release it as room comes back (a release of nothing takes
+    note too: keepers send one a day for the settlement token, whose deposits do not). What waits has left the
     ledger: it bears nothing any more and cannot be taken back.
 @dev Wall time: the bucket refills during a pause. Moving tokens is the last thing an action does.
 """
@@ -22,7 +23,7 @@ MAX_CAP: constant(uint256) = MAX_GRAINS * GRAIN  # [wad]
 MIN_WINDOW: constant(uint256) = 3_600
 MAX_WINDOW: constant(uint256) = 30 * 86_400
 
-# token -> cap 64 | level 64 | held 64 after the last payment [grains] | window 24 | at 40 [s]
+# token -> cap 64 | level 64 | held 64 when last noted [grains] | window 24 | at 40 [s]
 buckets: HashMap[uint256, uint256]
 waiting: HashMap[uint256, HashMap[address, uint256]]  # token -> receiver -> [wad]
 
@@ -54,6 +55,15 @@ def _take(
     self.buckets[_token] = self._with_level(word, level, held - paid)
     log ICustody.Paid(receiver=_receiver, token=_token, paid=paid, waiting=due - paid)
     return paid // _unit
+
+
+@internal
+def _note(_token: uint256, _held: uint256):
+    """
+    @dev Take note of what is held [wad], where something came in.
+    """
+    word: uint256 = self.buckets[_token]
+    self.buckets[_token] = self._with_level(word, self._level(word), _held)
 
 
 @internal

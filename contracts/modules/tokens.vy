@@ -17,11 +17,11 @@ def _pull(_token: address, _payer: address, _amount: uint256):
     """
     @param _amount [token units]
     """
-    before: uint256 = staticcall IERC20(_token).balanceOf(self)
+    before: uint256 = self._held_by(_token, self)
     ok: bool = extcall IERC20(_token).transferFrom(
         _payer, self, _amount, default_return_value=True
     )
-    after: uint256 = staticcall IERC20(_token).balanceOf(self)
+    after: uint256 = self._held_by(_token, self)
     reasons._require(ok and after == before + _amount, reasons.TRANSFER)
 
 
@@ -34,6 +34,15 @@ def _send(_token: address, _receiver: address, _amount: uint256):
         return
     ok: bool = extcall IERC20(_token).transfer(_receiver, _amount, default_return_value=True)
     reasons._require(ok, reasons.TRANSFER)
+
+
+@view
+@internal
+def _held_by(_token: address, _holder: address) -> uint256:
+    """
+    @dev [token units]
+    """
+    return staticcall IERC20(_token).balanceOf(_holder)
 
 
 @view

@@ -248,7 +248,6 @@ class Clearinghouse:
         gone = self._change(giver, self._load_open(giver), market, -size, g, fee).change
         require(_reduces(gone), "size")
         party = self._change(taker, self._load_open(taker), market, size, g, 0)
-        _check_minimum(party.change.after, quote.min_size, reduces=False)
         margin = self.assess(Basis.LIVE, self._book(taker, party.state))
         _check_bound(margin, market)
         _check_initial(margin)

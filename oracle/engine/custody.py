@@ -63,6 +63,9 @@ class Custody:
         self._add(account, token, wad)
         self.ledger.note_collateral(account, self.bits_of(account))
         self._check_multiple()
+        held = listed.total + wad + self._waiting_of(token)
+        bucket = self.state.buckets[token]
+        self.state.buckets[token] = outflow.note(bucket, held, self.chain.timestamp)
 
     def withdraw(self, account: int, token: int, amount: int, receiver: int) -> int:
         """Take collateral out, down to initial margin. Returns what was paid [wad]."""
@@ -156,12 +159,15 @@ class Custody:
 
     def _take(self, token: int, booked: int, unit: int, receiver: int, amount: int) -> int:
         """``booked`` [wad]: what the books had before ``amount`` left them."""
-        held = booked + sum(wad for (at, _), wad in self.state.waiting.items() if at == token)
+        held = booked + self._waiting_of(token)
         due = self.state.waiting.get((token, receiver), 0) + amount
         bucket, now = self.state.buckets[token], self.chain.timestamp
         self.state.buckets[token], paid = outflow.pay(bucket, held, due, unit, now)
         self.state.waiting[token, receiver] = due - paid
         return paid
+
+    def _waiting_of(self, token: int) -> int:
+        return sum(wad for (at, _), wad in self.state.waiting.items() if at == token)
 
     def _set_bucket(self, token: int, cap: int, window: int) -> None:
         before = self.state.buckets.get(token)

@@ -27,7 +27,7 @@ class Bucket:
     cap: int  # [grains]
     window: int  # [s]
     level: int = 0  # [grains] as of `at`
-    held: int = 0  # [grains] after the last payment
+    held: int = 0  # [grains] when last noted
     at: int = 0  # [Unix time]
 
 
@@ -51,6 +51,12 @@ def pay(bucket: Bucket, held: int, due: int, unit: int, timestamp: int) -> tuple
     paid = min(due, room) // unit * unit
     kept = min((held - paid) // GRAIN, MAX_GRAINS)
     return replace(bucket, level=level, held=kept, at=timestamp), paid
+
+
+def note(bucket: Bucket, held: int, timestamp: int) -> Bucket:
+    """The bucket after something came in: ``held`` [wad] is what is there with it."""
+    kept = min(held // GRAIN, MAX_GRAINS)
+    return replace(bucket, level=level_now(bucket, timestamp), held=kept, at=timestamp)
 
 
 def reset(bucket: Bucket | None, cap: int, window: int) -> Bucket:

@@ -159,18 +159,20 @@ def test_resolve__charge_bounded_by_what_winners_own__rest_socialised(stage: Sta
     stage.engine.set_reference(0, 850 * USD, 2)
     stage.liquidator.resolve(account)
     result = events_of(stage.liquidator)[-1]
-    assert (result.deficit, result.charged) == (500 * USD, 85 * USD)
-    assert result.socialised == 415 * USD
-    assert stage.ledger.custody_totals().deficit == 415 * USD
+    assert (result.deficit, result.charged) == (500 * USD, 85 * USD - 1)  # rounded down
+    assert result.socialised == 415 * USD + 1
+    assert stage.ledger.custody_totals().deficit == 415 * USD + 1
 
 
-def test_resolve__adverse_move_since_reference__adds_nothing(stage: Stage) -> None:
+def test_resolve__adverse_move_since_reference__leaves_nothing_sure(stage: Stage) -> None:
     account = stage.trader_with(10 * WAD, 1_000)
     stage.engine.set_mark(0, 850 * USD)
     stage.engine.set_state(0, AFTERMATH)
     stage.engine.set_reference(0, 700 * USD, 2)  # since then the price rose, against the shorts
     stage.liquidator.resolve(account)
-    assert events_of(stage.liquidator)[-1].charged == 70 * USD
+    assert events_of(stage.liquidator)[-1].charged == 0, (
+        "7 a unit at 700, and 150 a unit lost since"
+    )
 
 
 def test_resolve__charged_before_in_the_round__counts(stage: Stage) -> None:
@@ -179,9 +181,9 @@ def test_resolve__charged_before_in_the_round__counts(stage: Stage) -> None:
     stage.engine.set_state(0, AFTERMATH)
     stage.engine.set_reference(0, 850 * USD, 2)
     stage.liquidator.resolve(first)
-    assert events_of(stage.liquidator)[-1].charged == 170 * USD  # 1 % of 20 at 850
+    assert events_of(stage.liquidator)[-1].charged == 170 * USD - 1  # 1 % of 20 at 850
     stage.liquidator.resolve(second)
-    assert events_of(stage.liquidator)[-1].charged == 0  # of 10 left, 85 less the 170 taken
+    assert events_of(stage.liquidator)[-1].charged == 0  # all of it was taken from all of them
 
 
 def test_resolve__new_round__charge_starts_anew(stage: Stage) -> None:
@@ -192,7 +194,7 @@ def test_resolve__new_round__charge_starts_anew(stage: Stage) -> None:
     stage.liquidator.resolve(first)
     stage.engine.set_reference(0, 850 * USD, 3)
     stage.liquidator.resolve(second)
-    assert events_of(stage.liquidator)[-1].charged == 85 * USD
+    assert events_of(stage.liquidator)[-1].charged == 85 * USD - 1
 
 
 def test_resolve__aftermath_begun_by_the_first__its_charge_counts_for_the_second(
@@ -203,7 +205,7 @@ def test_resolve__aftermath_begun_by_the_first__its_charge_counts_for_the_second
     stage.engine.set_mark(0, 850 * USD)
     stage.liquidator.resolve(first)
     assert stage.engine.aftermaths(0) == 1
-    assert events_of(stage.liquidator)[-1].charged == 170 * USD
+    assert events_of(stage.liquidator)[-1].charged == 170 * USD - 1
     stage.liquidator.resolve(second)
     assert events_of(stage.liquidator)[-1].charged == 0
 
@@ -238,38 +240,42 @@ def test_resolve__two_losing_markets__split_by_loss(stage: Stage) -> None:
     assert stage.cash(account) == 0
 
 
-def test_resolve__one_price_unknown__closes_the_rest_and_splits_nothing(stage: Stage) -> None:
+def test_resolve__one_price_unknown__splits_what_is_missing_at_best(stage: Stage) -> None:
+    """The frozen leg stays and counts at its better price; what is missing then is missing for sure."""
     account = stage.account("trader", cash=2_000)
     stage.trade(account, stage.maker, 10 * WAD, market=0)
     stage.trade(account, stage.maker, WAD, market=1)
     stage.engine.set_mark(0, 700 * USD)
-    stage.engine.set_state(1, UNKNOWN)
+    stage.set_market(1, state=UNKNOWN, pending=1_300 * USD)
     stage.liquidator.resolve(account)
     assert (stage.size(account, 0), stage.size(account, 1)) == (0, WAD)
     result = events_of(stage.liquidator)[-1]
-    assert (result.cash, result.deficit, result.charged) == (-1_000 * USD, 0, 0)
-    assert stage.cash(account) == -1_000 * USD
+    assert (result.cash, result.deficit) == (-1_000 * USD, 700 * USD)
+    assert result.charged + result.socialised == 700 * USD
+    assert stage.cash(account) == -300 * USD
+    assert stage.margin(account)[0] == 0
+
+
+def test_resolve__only_frozen_legs__price_unknown(stage: Stage) -> None:
+    account = stage.trader_with(10 * WAD, 1_000)
+    stage.set_market(0, mark=800 * USD, state=UNKNOWN)
     with boa.reverts("price unknown"):
         stage.liquidator.resolve(account)
-    stage.engine.set_state(1, 0)
-    stage.liquidator.resolve(account)
-    result = events_of(stage.liquidator)[-1]
-    assert (result.deficit, result.charged + result.socialised) == (1_000 * USD, 1_000 * USD)
-    assert stage.cash(account) == 0
 
 
 def test_resolve__flat_debtor__all_socialised(stage: Stage) -> None:
-    account = stage.account("trader", cash=2_000)
-    stage.trade(account, stage.maker, 10 * WAD, market=0)
-    stage.trade(account, stage.maker, WAD, market=1)
-    stage.engine.set_mark(0, 700 * USD)
-    stage.engine.set_state(1, UNKNOWN)
-    stage.liquidator.resolve(account)
-    stage.engine.set_state(1, 0)
-    stage.engine.set_mark(1, 1_500 * USD)
+    """No leg, so no market to charge: a loss realised against collateral that then fell."""
+    account = stage.account("trader", cash=500)
+    stage.deposit_weth(account, WAD)
+    stage.trade(account, stage.maker, 10 * WAD)
+    stage.engine.set_mark(0, 900 * USD)
+    stage.trade(account, stage.maker, -10 * WAD, price=900 * USD)
+    stage.engine.set_token(0, (100 * USD, 100_000, 0))
+    assert stage.take_weth(account, 2**200) == (WAD, 100 * USD)
     stage.liquidator.resolve(account)
     result = events_of(stage.liquidator)[-1]
-    assert (result.deficit, result.charged, result.socialised) == (500 * USD, 0, 500 * USD)
+    assert (result.deficit, result.charged, result.socialised) == (400 * USD, 0, 400 * USD)
+    assert stage.cash(account) == 0
 
 
 def test_resolve__position_of_an_ended_epoch__settled_first(stage: Stage) -> None:
