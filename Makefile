@@ -22,7 +22,7 @@ NODE_STAMP := node_modules/.installed
 DEPLOYABLES = $(shell find contracts -name '[A-Z]*.vy' -not -path '*/mocks/*' | sort)
 
 # These start no chain through Ape, so they run without its pytest plugin.
-IN_PROCESS = $(wildcard tests/unit tests/stateful)
+IN_PROCESS = $(wildcard tests/unit tests/scenarios tests/stateful)
 UNIT := python -m pytest -p no:ape_test -n $(WORKERS)
 
 .PHONY: help install lock demo test test-long mutants lint format bench sizes clean
@@ -69,10 +69,14 @@ lock: install ## Resolve requirements.lock anew from pyproject.toml, for both Py
 demo: install ## Replay a market day through the protocol on a local chain (SCENARIO=2020-03-12)
 	@ape run demo --scenario $(SCENARIO)
 
-test: install ## Run the tests: pure Python and in-process EVM, then Ape on Anvil
-	@ape compile
-	@$(UNIT) -m "not long" $(IN_PROCESS)
-	@ape test tests/functional --network $(NETWORK) -m "not long"
+test: install ## Run the tests: pure Python and in-process EVM, mutants, then Ape on Anvil
+	@echo "In process: units, attack scenarios, state machine"
+	@$(UNIT) -m "not long" --dist worksteal -q $(IN_PROCESS)
+	@echo "Mutants of the money paths: each must be noticed"
+	@python -m tests.mutants
+	@echo "On Anvil: deployment, governance, roles, wallets, the state machine, hours of the demo"
+	@ape compile --force > /dev/null
+	@ape test tests/functional --network $(NETWORK) -m "not long" -v WARNING -q
 
 test-long: install ## Run the long fuzz and state-machine tests
 	@$(UNIT) -m long $(IN_PROCESS)
