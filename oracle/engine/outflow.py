@@ -1,8 +1,8 @@
 """The outflow bucket and its queue (FORMULAS 9; contracts/modules/outflow.vy).
 
 Net outflow: what is held may fall at most ``cap`` below a level. The level follows what was held
-after the last payment: down by cap a window, up to it within a window. Wall time: the bucket
-refills during a pause. What waits has left the ledger.
+when last noted, at every payment and every deposit of collateral: down by cap a window, up to it
+within a window. Wall time: the bucket refills during a pause. What waits has left the ledger.
 """
 
 from __future__ import annotations

@@ -40,6 +40,23 @@ def test_pay__any_flows__falls_by_the_cap_and_a_cap_a_window_at_most(
         assert bucket.at == now
 
 
+@given(
+    held=st.integers(0, HELD // GRAIN),
+    cap=st.integers(0, HELD // GRAIN),
+    inflow=st.integers(0, HELD),
+    elapsed=st.integers(0, 2 * WINDOW),
+)
+def test_note__what_came_in__lifts_the_level_within_a_window_and_not_at_once(
+    held: int, cap: int, inflow: int, elapsed: int
+) -> None:
+    bucket = settled(cap * GRAIN, held * GRAIN)
+    now = held + inflow // GRAIN
+    noted = outflow.note(bucket, held * GRAIN + inflow, NOW)
+    assert (noted.level, noted.held) == (held, now)
+    level = outflow.level_now(noted, NOW + elapsed)
+    assert level == held + (now - held) * min(elapsed, WINDOW) // WINDOW
+
+
 @given(cap=st.integers(0, HELD), passing=st.integers(0, 10**30), rounds=st.integers(1, 9))
 def test_pay__what_came_in_since__leaves_again_and_uses_nothing_up(
     cap: int, passing: int, rounds: int
