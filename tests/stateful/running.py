@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
+import hypothesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -62,8 +62,10 @@ def run(
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink) if "SHRINK" in os.environ else (Phase.generate,),
     )
+    if seed is not None:
+        hypothesis.seed(seed)(Machine)
     try:
-        _run(Machine, profile, seed)
+        run_state_machine_as_test(Machine, settings=profile)
     finally:
         seconds = time.monotonic() - started
         count = Machine.stage.steps - before
@@ -72,14 +74,3 @@ def run(
         print("gas:", dict(Machine.stage.max_gas))
         print("reasons that differ:", dict(Machine.stage.odd_reasons))
     return Machine.tally
-
-
-def _run(machine: Any, profile: settings, seed: int | None) -> None:
-    if seed is not None:
-        import hypothesis
-
-        test = hypothesis.seed(seed)
-        machine.TestCase.settings = profile
-        machine._hypothesis_internal_use_seed = seed
-        del test
-    run_state_machine_as_test(machine, settings=profile)

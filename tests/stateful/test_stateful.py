@@ -17,7 +17,7 @@ from .running import EVENTS, in_process, run
 def test_short_profile__every_rule_succeeds_and_all_invariants_hold() -> None:
     driver = in_process()
     is_fast = driver.name == "revm"
-    tally = run(driver, artifact, examples=60 if is_fast else 8, steps=50)
+    tally = run(driver, artifact, examples=100 if is_fast else 8, steps=50)
     assert tally.vacuous() == []
     if is_fast:
         missing = [event for event in EVENTS if not tally.events[event]]
