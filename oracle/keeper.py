@@ -24,7 +24,7 @@ from oracle.risk import Ask
 
 LOCAL_CHAIN: Final = 31_337
 LOCAL_MNEMONIC: Final = "test test test test test test test test test test test junk"
-VALID_FOR: Final = 600  # [s] of a push, from the time it is signed
+VALID_FOR: Final = 600  # [s] of a push
 
 REPORT: Final = Function("report(uint256,uint256[],uint256[],(uint256,uint256,uint256)[])")
 PUSH: Final = Function(
@@ -108,22 +108,28 @@ class Keeper:
         flat = packed * len(self.signers)  # every key signs the same quotes
         return REPORT.encode(observed, list(quotes), flat, self._sign(message))
 
-    def push(self, asks: Mapping[int, Ask]) -> str | None:
+    def push(self, asks: Mapping[int, Ask], time: int | None = None) -> str | None:
         """Bring the lines toward what the model asks, as far as one step goes.
+
+        Args:
+            time: [s] Unix time; the latest block's by default.
 
         Returns:
             The transaction's hash; None where no line is due.
         """
+        latest = self._client.block_time()
         now, lines = self.lines(list(asks))
-        due = due_lines(asks, lines, now, self.limits)
+        time = latest if time is None else time
+        # The engine's time runs beside block time, less pauses.
+        due = due_lines(asks, lines, now + time - latest, self.limits)
         if not due:
             return None
-        return self._sender.send(self._engine, self.push_data(due, asks), self._gas)
+        data = self.push_data(due, asks, time + VALID_FOR)
+        return self._sender.send(self._engine, data, self._gas)
 
-    def push_data(self, due: Sequence[signing.Line], asks: Mapping[int, Ask]) -> bytes:
-        """Calldata of `push`, signed. Good for ten minutes from now."""
+    def push_data(self, due: Sequence[signing.Line], asks: Mapping[int, Ask], until: int) -> bytes:
+        """Calldata of `push`, signed; `until` is the last second it is good for."""
         inputs = inputs_hash([asks[line.asset].input_hash for line in due])
-        until = self._client.block_time() + VALID_FOR
         message = signing.Push(inputs, until, tuple(due))
         rows = [(line.asset, line.severity, line.depth, line.nonce) for line in due]
         return PUSH.encode(inputs, until, rows, self._sign(message))

@@ -29,6 +29,7 @@ from scripts.demo_parts.venue import (
 )
 
 PPM: Final = 1_000_000
+MINED_WITHIN: Final = 12  # [s]
 SPARE: Final = 1_100_000  # [ppm] of the least size
 TRIES: Final = 4  # halvings of a size that a purse is too small for
 
@@ -53,9 +54,11 @@ STYLES: Final = (
 def wanted(style: Style, terms: Terms, duration: int) -> int:
     """How much an account of this style takes now [base wad]; 0 for nothing.
 
-    A little more than the least: until the transaction is mined, the least may grow.
+    A little more than the least: until the transaction is mined, the least may grow. Nothing when
+    the auction may be over by then.
     """
-    if terms.elapsed * PPM < style.patience * duration:
+    is_early = terms.elapsed * PPM < style.patience * duration
+    if is_early or terms.elapsed + MINED_WITHIN >= duration:
         return 0
     return max(terms.least * SPARE // PPM, terms.most * style.appetite // PPM)
 

@@ -1,12 +1,12 @@
 """The one thing that goes wrong: for a while no price report reaches the chain.
 
-With reports every five minutes and a liquidator awake, hardly an account of these replays falls from
-its maintenance margin through zero: that is what the margin is for. So that the end of the waterfall
-is seen too, the demo silences the keeper once, by the same rule in every scenario: **for the shortest
-time that makes prices unknown, and in which some price falls below the lowest so far by one and a
-quarter times what its margin covered at the beginning.** Whoever was weaker is gone by then. On 12
-March 2020 twenty minutes are enough (and feeds did lag that day, when the chain they wrote to was
-congested); in February 2026 it takes hours.
+With reports every five minutes and a liquidator awake, hardly an account of these replays falls
+from its maintenance margin through zero: that is what the margin is for. So that the end of the
+waterfall is seen too, the demo silences the keeper once, by the same rule in every scenario: **for
+the shortest time that makes prices unknown, and in which some price falls below the lowest so far
+by a third more than its margin covered at the beginning.** Whoever was weaker is gone by then. On
+12 March 2020 twenty minutes are enough (and feeds did lag that day, when the chain they wrote to
+was congested); in February 2026 it takes hours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-FACTOR: Final = 1.25
+FACTOR: Final = 4 / 3
 
 
 @dataclass(frozen=True)

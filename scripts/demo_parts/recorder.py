@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from oracle.policy import PPM, Calibration
 from scripts.demo_parts.contracts import Happened
-from scripts.demo_parts.venue import CALLED, HEALTHY, WAD, Health, Market
+from scripts.demo_parts.venue import CALLED, HEALTHY, UNKNOWN, WAD, Health, Market
 
-STATES: Final = ("healthy", "called", "liquidatable", "backstop", "bankrupt")
+STATES: Final = ("healthy", "called", "liquidatable", "backstop", "bankrupt", "no position")
+FLAT: Final = len(STATES) - 1
 
 
 @dataclass
@@ -81,6 +82,7 @@ class Recorder:
         self.held_jumps = 0
         self.reports = 0
         self._marks: dict[str, int] = {}
+        self._is_flat: dict[int, bool] = {}
         self._last: dict[int, int] = {}  # state by account
 
     def sample(
@@ -96,8 +98,12 @@ class Recorder:
             self._marks[symbol] = view.price
             self._sample_market(symbol, prices[symbol], view)
         counts = [0] * len(STATES)
+        known = not any(view.state & UNKNOWN for view in views.values())
         for account, now in health.items():
-            counts[now.state] += 1
+            # A leg of unknown price needs no margin either: then nobody's position ends.
+            if known:
+                self._is_flat[account] = now.mm == 0
+            counts[FLAT if self._is_flat.get(account, True) else now.state] += 1
             self._note_state(account, now)
             path = self.equity.setdefault(account, [])
             path.append(now.equity)

@@ -56,6 +56,13 @@ class Stage:
         return [*self.traders, *self.bot.accounts, *(maker.account for maker in self.makers)]
 
     @property
+    def names(self) -> dict[int, str]:
+        """Of everybody, by account."""
+        people = [member.person for member in self.crowd.members]
+        people += [*self.bot.people.values(), *self.makers]
+        return {person.account: person.name for person in people}
+
+    @property
     def traders(self) -> list[int]:
         """Of the traders."""
         return [member.account for member in self.crowd.members]
@@ -152,7 +159,7 @@ def _report(stage: Stage, time: int, prices: Mapping[str, int]) -> None:
         return
     asks = {venue.markets[symbol]: ask for symbol, ask in stage.plan.asks[time].items()}
     asks[venue.collateral_asset] = stage.plan.asks[time][COLLATERAL_OF]
-    push = keeper.push(asks)
+    push = keeper.push(asks, time)
     if push is not None:
         venue.node.note(push, "push")
 
@@ -179,22 +186,17 @@ def _liquidate(
     venue, bot = stage.venue, stage.bot
     watched = [*stage.traders, *(maker.account for maker in stage.makers)]
     for after in ROUNDS:
+        if not short_accounts(health, bot.accounts) and not bot.has_stock:
+            return
+        venue.node.mine(time + after)  # auctions are judged by the time of the last block
         bot.begin_round()
-        for block in range(BLOCKS):
-            short = short_accounts(health, bot.accounts)
-            if not short and not bot.has_stock:
-                return
-            bot.act({account: health[account] for account in short})
-            is_over = not venue.node.has_work
-            now = time + after + block * BLOCK_TIME
-            venue.node.mine(now)
-            if bot.sell_on(views):
-                venue.node.mine(now + BLOCK_TIME // 2)
+        for block in range(1, BLOCKS + 1):
             health = venue.health(watched)
-            if is_over:
+            short = short_accounts(health, bot.accounts)
+            bot.act({account: health[account] for account in short})
+            if not venue.node.has_work and not bot.has_stock:
                 break
-
-
-def is_flat(health: Mapping[int, Health]) -> bool:
-    """Nobody needs any margin."""
-    return all(now.mm == 0 for now in health.values())
+            venue.node.mine(time + after + block * BLOCK_TIME)
+            if bot.sell_on(views):
+                venue.node.mine(time + after + block * BLOCK_TIME + BLOCK_TIME // 2)
+        health = venue.health(watched)

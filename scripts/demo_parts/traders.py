@@ -10,7 +10,6 @@ from scripts.demo_parts.cast import PPM, Habit, Trader
 from scripts.demo_parts.desk import SIZE_UNIT, Desk, size_of
 from scripts.demo_parts.venue import (
     CALLED,
-    HEALTHY,
     WAD,
     Health,
     Market,
@@ -21,7 +20,7 @@ from scripts.demo_parts.venue import (
 PATIENCE: Final = 6 * 3_600  # [s] of a trader who is not let in
 NEAR: Final = 1_150_000  # [ppm] of maintenance margin: who tops up does so below it
 AIM: Final = 1_300_000  # [ppm] and brings equity up to this
-PAUSE: Final = 3_600  # [s] between two cuts
+PAUSE: Final = 3_600  # [s] between two cuts, or two attempts to open
 FEES: Final = 2_000  # [ppm] of notional brought along for fees and spread
 HAIRCUT: Final = 1_600_000  # [ppm] of WETH for what cash would have been
 DOLLAR: Final = WAD
@@ -38,6 +37,7 @@ class Member:
     open: list[int] = field(default_factory=list)  # wishes still to be fulfilled, by their index
     has_paid: bool = False
     last_cut: int = 0
+    next_try: int = 0  # [s] after the start
 
     @property
     def account(self) -> int:
@@ -80,8 +80,9 @@ class Crowd:
     def trade(self, elapsed: int, views: Mapping[str, Market]) -> None:
         """Those who came open what they wished for, or give up after a while."""
         for member in self.members:
-            if member.has_paid and member.open:
-                self._open(member, views)
+            if member.has_paid and member.open and elapsed >= member.next_try:
+                if not self._open(member, views):
+                    member.next_try = elapsed + PAUSE
                 if member.open and elapsed - member.trader.arrives > PATIENCE:
                     self.turned_away += len(member.open)
                     member.open = []
@@ -121,7 +122,8 @@ class Crowd:
             needed -= needed // 2
         self._venue.deposit(member.person, needed)
 
-    def _open(self, member: Member, views: Mapping[str, Market]) -> None:
+    def _open(self, member: Member, views: Mapping[str, Market]) -> bool:
+        """False where the chain refused."""
         sizes = self._sizes(member.trader, views)
         by_hand = member.trader.number % 2 == 0
         for wish in list(member.open):
@@ -129,8 +131,10 @@ class Crowd:
             if views[symbol].state:  # reduce-only, settling, too old: they see that and wait
                 continue
             trade = self._desk.take if by_hand else self._desk.cross
-            if trade(member.person, symbol, size, views[symbol]):
-                member.open.remove(wish)
+            if not trade(member.person, symbol, size, views[symbol]):
+                return False
+            member.open.remove(wish)
+        return True
 
     def _top_up(self, member: Member, now: Health) -> None:
         if 0 <= now.equity < now.mm * NEAR // PPM and member.wallet >= DOLLAR:
@@ -152,8 +156,3 @@ class Crowd:
         size = -half if leg.size > 0 else half
         if half and self._desk.cross(member.person, symbol, size, views[symbol], reduce_only=True):
             member.last_cut = time
-
-
-def is_calm(health: Mapping[int, Health]) -> bool:
-    """Nobody is called or worse."""
-    return all(h.state == HEALTHY for h in health.values())

@@ -1,0 +1,165 @@
+"""The pictures of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from scripts.demo_parts.recorder import STATES, MarketPath, Recorder
+from scripts.demo_parts.svg import (
+    RIGHT,
+    WIDTH,
+    Panel,
+    drawing,
+    legend,
+    panel,
+    round_ticks,
+    text,
+)
+from scripts.demo_parts.venue import AFTERMATH, UNKNOWN
+
+WAD: Final = 10**18
+PPM: Final = 1_000_000
+BLUE, RED, AMBER, GREY = "#1f5fa8", "#c8372d", "#d98e04", "#8b95a1"
+STATE_COLOURS: Final = ("#5b9a6f", "#f0c24b", "#ec8a3a", "#cf4040", "#5b1331", "#dfe3e8")
+LINE_COLOURS: Final = ("#1f5fa8", "#c8372d", "#2f8f5b", "#8a4fb0", "#d98e04", "#3b8ea5")
+LARGEST: Final = len(LINE_COLOURS)
+Span = tuple[int, int]
+
+
+def market_chart(symbol: str, times: Sequence[int], path: MarketPath, silence: Span | None) -> str:
+    """Price, severity and margin rates of one market, one above the other."""
+    price, top, height = [p / WAD for p in path.price], 34.0, 210.0
+    mark = [p / WAD for p in path.mark]
+    low, high = min(price + mark), max(price + mark)
+    margin = (high - low) * 0.06 or 1.0
+    upper = panel(times, low - margin, high + margin, top, height)
+    middle = panel(times, 0.0, 1.0, top + height + 42, 100)
+    most = max(path.im) / PPM
+    lower = panel(times, 0.0, most * 1.08, top + height + 184, 150)
+    parts = [_backdrop(each, times, path, silence) for each in (upper, middle, lower)]
+    parts += _price_panel(upper, symbol, times, price, mark)
+    parts += _severity_panel(middle, times, path)
+    parts += _rate_panel(lower, times, path)
+    return drawing(top + height + 360, parts, f"{symbol}: price, severity and margin rates")
+
+
+def states_chart(recorder: Recorder, silence: Span | None) -> str:
+    """How many accounts were in which state."""
+    times, total = recorder.times, sum(recorder.states[0])
+    area = panel(times, 0, total, 44, 240)
+    below = [0.0] * len(times)
+    parts = []
+    order = [0, 1, 2, 3, 4, 5]
+    for state in order:
+        above = [low + row[state] for low, row in zip(below, recorder.states, strict=True)]
+        parts.append(area.area(times, below, above, STATE_COLOURS[state]))
+        below = above
+    parts.append(area.frame("accounts", [(v, f"{v:.0f}") for v in round_ticks(0, total)]))
+    parts.append(area.time_axis(labels=True))
+    if silence:
+        parts.append(area.band(*silence, "silence", "no report reaches the chain"))
+    parts.append(legend(zip(STATE_COLOURS, STATES, strict=True), WIDTH - RIGHT, 18))
+    return drawing(320, parts, "Account states over time")
+
+
+def equity_chart(recorder: Recorder, names: Mapping[int, str], silence: Span | None) -> str:
+    """Equity of the largest accounts."""
+    peak = {account: max(path) for account, path in recorder.equity.items()}
+    chosen = sorted(peak, key=lambda account: -peak[account])[:LARGEST]
+    curves = {a: [e / WAD / 1e3 for e in recorder.equity[a]] for a in chosen}
+    low = min(0.0, *(min(curve) for curve in curves.values()))
+    high = max(max(curve) for curve in curves.values())
+    area = panel(recorder.times, low, high * 1.05, 44, 240)
+    parts = [area.time_axis(labels=True)]
+    ticks = [(v, f"{v:,.0f}") for v in round_ticks(low, high * 1.05)]
+    parts.append(area.frame("equity, thousand USD", ticks))
+    if silence:
+        parts.append(area.band(*silence, "silence", "no report reaches the chain"))
+    for colour, curve in zip(LINE_COLOURS, curves.values(), strict=False):
+        line = area.line(recorder.times, curve, "")
+        parts.append(line.replace("<polyline", f'<polyline stroke="{colour}"'))
+    labels = [names[account] for account in chosen]
+    parts.append(legend(zip(LINE_COLOURS, labels, strict=False), WIDTH - RIGHT, 18))
+    return drawing(320, parts, "Equity of the largest accounts")
+
+
+def payers_chart(rows: Sequence[tuple[str, str, float, str]]) -> str:
+    """Bars: what was paid, by whom. Rows are (what, by whom, USD, colour)."""
+    most = max((amount for _, _, amount, _ in rows), default=0.0) or 1.0
+    left, right, height = 390.0, 130.0, 34.0
+    parts = []
+    for i, (what, payer, amount, colour) in enumerate(rows):
+        y = 8 + i * height
+        width = (WIDTH - left - right) * amount / most
+        parts.append(text(0, y + 13, what, "label"))
+        parts.append(text(0, y + 27, payer, "tick"))
+        parts.append(
+            f'<rect x="{left}" y="{y + 4:.1f}" width="{max(width, 1.0):.1f}" height="18" '
+            f'rx="2" fill="{colour}"/>'
+        )
+        parts.append(text(left + width + 8, y + 18, f"{amount:,.0f} USD", "label"))
+    return drawing(16 + height * len(rows), parts, "Who paid what")
+
+
+# --- internals ----------------------------------------------------------------------------------
+
+
+def _backdrop(area: Panel, times: Sequence[int], path: MarketPath, silence: Span | None) -> str:
+    """Where prices were unknown or an aftermath lasted, and the incident."""
+    parts = [area.time_axis(labels=False)]
+    for start, end in _spans(times, path.state, UNKNOWN | AFTERMATH):
+        parts.append(area.band(start, end, "settling", "settling"))
+    if silence:
+        parts.append(area.band(*silence, "silence", "no report reaches the chain"))
+    return "".join(parts)
+
+
+def _price_panel(
+    area: Panel, symbol: str, times: Sequence[int], price: list[float], mark: list[float]
+) -> list[str]:
+    ticks = [(v, f"{v:,.0f}") for v in round_ticks(area.y.low, area.y.high)]
+    keys = [(GREY, "price recorded"), (BLUE, "mark on the chain")]
+    keys += [("#f3d9d6", "no reports"), ("#f6ecd2", "settling")]
+    return [
+        area.frame(f"{symbol} price, USD", ticks),
+        area.line(times, price, "grey"),
+        area.line(times, mark, "blue"),
+        legend(keys, WIDTH - RIGHT, area.top - 12),
+    ]
+
+
+def _severity_panel(area: Panel, times: Sequence[int], path: MarketPath) -> list[str]:
+    severity = [s / PPM for s in path.severity]
+    keys = [("#e9b6b0", "severity pushed"), (GREY, "depth pushed")]
+    return [
+        area.area(times, [0.0] * len(times), severity, "#e9b6b0"),
+        area.line(times, [d / PPM for d in path.depth], "grey"),
+        area.frame("severity and depth, %", [(v / 4, f"{25 * v}") for v in range(5)]),
+        legend(keys, WIDTH - RIGHT, area.top - 8),
+    ]
+
+
+def _rate_panel(area: Panel, times: Sequence[int], path: MarketPath) -> list[str]:
+    keys = [(AMBER, "initial margin"), (RED, "maintenance margin")]
+    ticks = [(v, f"{100 * v:.3g}") for v in round_ticks(0, area.y.high)]
+    return [
+        area.frame("margin rate of the first bracket, % of notional", ticks),
+        area.line(times, [r / PPM for r in path.im], "amber"),
+        area.line(times, [r / PPM for r in path.mm], "red"),
+        area.time_axis(labels=True),
+        legend(keys, WIDTH - RIGHT, area.top - 8),
+    ]
+
+
+def _spans(times: Sequence[int], states: Sequence[int], bits: int) -> list[Span]:
+    """Stretches in which any of the bits is set."""
+    spans: list[Span] = []
+    start: int | None = None
+    for time, state in zip(times, states, strict=True):
+        if state & bits and start is None:
+            start = time
+        elif not state & bits and start is not None:
+            spans.append((start, time))
+            start = None
+    return [*spans, (start, times[-1])] if start is not None else spans

@@ -1,0 +1,102 @@
+"""What is seen in the terminal: a bar while it runs, a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scripts.demo_parts.venue import WAD, Market
+
+
+class Screen:
+    """Two bars: the set-up, then the replay."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("Preparing", total=None, note="")
+
+    def begin(self, what: str, total: int | None) -> None:
+        """The next part; `total` steps."""
+        self._progress.update(self._task, completed=self._progress.tasks[self._task].total or 1)
+        self._progress.update(self._task, total=self._progress.tasks[self._task].total or 1)
+        self._task = self._progress.add_task(what, total=total, note="")
+
+    def advance(self, note: str = "") -> None:
+        """One step of it."""
+        self._progress.update(self._task, advance=1, note=note)
+
+
+@contextmanager
+def screen(console: Console) -> Iterator[Screen]:
+    """Bars until the end of the block."""
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=36),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield Screen(progress)
+
+
+def describe(time: int, views: Mapping[str, Market], acts: int) -> str:
+    """Where the replay is."""
+    day = datetime.fromtimestamp(time, UTC)
+    prices = "  ".join(f"{symbol} {view.price / WAD:,.0f}" for symbol, view in views.items())
+    worst = max(view.severity for view in views.values()) / 1e4
+    return f"{day.day} {day:%b %H:%M}  {prices}  severity {worst:.0f} %  liquidations {acts}"
+
+
+def summary(report: Mapping[str, Any]) -> Table:
+    """The table at the end."""
+    table = Table(title=f"Scenario {report['scenario']}", show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    for label, value in _rows(report):
+        table.add_row(label, value)
+    return table
+
+
+def files(out: Path) -> str:
+    """Where the report is."""
+    return f"Report: {out / 'report.html'}  Numbers: {out / 'report.json'}"
+
+
+def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    waterfall = report["waterfall"]
+    yield "accounts, transactions", f"{report['accounts']}, {report['transactions']:,}"
+    for market in report["markets"]:
+        price, severity = market["price"], market["severity"]
+        yield (
+            f"{market['symbol']}: first, lowest, last",
+            ", ".join(f"{float(price[key]):,.0f}" for key in ("first", "lowest", "last")),
+        )
+        yield (
+            f"{market['symbol']}: severity",
+            f"{severity['lowest'] / 1e4:.1f} to {severity['highest'] / 1e4:.1f} %",
+        )
+    if report["incident"]:
+        yield "without reports", f"{report['incident']['minutes']} minutes"
+    yield "margin calls", f"{report['margin_calls']}"
+    for name, label in (("collateral", "0 collateral"), ("partial", "1 partial take-overs")):
+        step = waterfall[name]
+        yield f"step {label}", f"{step['count']}, {float(step['notional']):,.0f} USD"
+    closed = waterfall["opposite_side"]
+    yield (
+        "step 3 accounts closed",
+        f"{closed['accounts']}, {float(closed['notional']):,.0f} USD",
+    )
+    yield "deficit", f"{float(closed['deficit']):,.0f} USD"
+    yield "  charged to the opposite side", f"{float(closed['charged']):,.0f} USD"
+    yield "  socialised", f"{float(closed['socialised']):,.0f} USD"
+    yield "conservation error", f"{report['conservation_error_wei']} wei"
+    yield "dust", f"{report['dust_wei']:,} wei"
+    yield "seconds: set-up, replay", f"{report['setup_seconds']}, {report['seconds']}"

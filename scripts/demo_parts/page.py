@@ -1,0 +1,279 @@
+"""The report as one HTML file: no script, nothing fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from html import escape
+from typing import Any, Final
+
+from scripts.demo_parts.charts import equity_chart, market_chart, payers_chart, states_chart
+from scripts.demo_parts.recorder import Recorder
+
+STEP_NAMES: Final = {0: "0 collateral", 1: "1 partial", 3: "3 opposite side"}
+TITLES: Final = {
+    "2020-03-12": "12 March 2020: the fall of the pandemic",
+    "2021-05-19": "19 May 2021: the fall after the first ban",
+    "2026-02-05": "5 February 2026: the long slide",
+}
+GREEN, RED, AMBER, BLUE, PURPLE = "#5b9a6f", "#c8372d", "#ec8a3a", "#1f5fa8", "#5b1331"
+
+STYLE: Final = """
+:root { --ink:#1d2733; --soft:#5d6977; --line:#e3e7ec; --paper:#fff; --wash:#f6f7f9 }
+* { box-sizing:border-box }
+body { margin:0; background:var(--wash); color:var(--ink);
+  font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif }
+main { max-width:1120px; margin:0 auto; padding:28px 24px 60px }
+h1 { font-size:27px; margin:0 0 4px; letter-spacing:-.01em }
+h2 { font-size:18px; margin:0 0 4px }
+p { margin:0 0 12px; color:var(--soft); max-width:86ch }
+section { background:var(--paper); border:1px solid var(--line); border-radius:10px;
+  padding:20px 22px; margin-top:18px }
+.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(150px,1fr)); gap:12px;
+  margin-top:18px }
+.card { background:var(--paper); border:1px solid var(--line); border-radius:10px;
+  padding:12px 14px }
+.card b { display:block; font-size:22px; font-variant-numeric:tabular-nums; white-space:nowrap }
+.card span { color:var(--soft); font-size:13px }
+.card.good b { color:#2f7d4f }
+svg { width:100%; height:auto; display:block; margin-top:8px;
+  font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif }
+.line { fill:none; stroke-width:1.6; stroke-linejoin:round }
+.blue { stroke:#1f5fa8 } .red { stroke:#c8372d } .amber { stroke:#d98e04 }
+.grey { stroke:#8b95a1; stroke-width:1.2 }
+.grid { stroke:#edf0f3 } .day { stroke:#d5dae0 }
+.silence { fill:#c8372d; opacity:.17 } .settling { fill:#d9a514; opacity:.16 }
+.tick { fill:#5d6977 } .axis { fill:#1d2733; font-weight:600 } .label { fill:#1d2733 }
+.end { text-anchor:end } .middle { text-anchor:middle }
+.scroll { max-height:440px; overflow:auto; border:1px solid var(--line); border-radius:6px }
+table { border-collapse:collapse; width:100%; font-size:13px; font-variant-numeric:tabular-nums }
+th { position:sticky; top:0; background:#eef1f4; text-align:right; font-weight:600 }
+th, td { padding:5px 10px; white-space:nowrap }
+td { text-align:right; border-top:1px solid var(--line) }
+th:nth-child(-n+4), td:nth-child(-n+4) { text-align:left }
+.two { display:grid; grid-template-columns:1fr 1fr; gap:0 28px }
+.two td:first-child, .two th:first-child { text-align:left }
+.two td, .two th { text-align:right }
+@media (max-width:760px) { .two { grid-template-columns:1fr } }
+"""
+
+
+def render(report: Mapping[str, Any], recorder: Recorder, names: Mapping[int, str]) -> str:
+    """The whole page."""
+    silence = _silence(report)
+    sections = [
+        *(_market_section(m["symbol"], recorder, silence) for m in report["markets"]),
+        _section(
+            "Accounts by state",
+            "Of the traders, at each report before anyone acts on it. Called: less than initial "
+            "margin. Liquidatable: less than maintenance margin. Backstop: less than two thirds "
+            "of it, or an auction that ran out. Bankrupt: less than nothing.",
+            states_chart(recorder, silence),
+        ),
+        _section(
+            "Who paid what",
+            "Step 1 sells parts of a position at an auction; the account pays discount and fee. "
+            "Step 3 closes what sank below two thirds of its maintenance margin against the whole "
+            "opposite side at the mark; a hole is charged to that side as far as it is sure to own "
+            "it, and what is left is shared by all who withdraw (there is no insurance fund yet).",
+            payers_chart(_payers(report)) + _waterfall_tables(report),
+        ),
+        _section("Largest accounts", "", equity_chart(recorder, names, silence)),
+        _section(
+            f"Liquidations ({len(report['liquidations'])})",
+            "Sizes are of the account's position (or of collateral sold), amounts in USD.",
+            _liquidations(report["liquidations"]),
+        ),
+        _section("On the chain", "", _chain_tables(report)),
+    ]
+    title = TITLES.get(report["scenario"], report["scenario"])
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Plimsoll: {escape(title)}</title><style>{STYLE}</style></head><body><main>"
+        f"<h1>{escape(title)}</h1>{_introduction(report)}{_cards(report)}"
+        + "".join(sections)
+        + "</main></body></html>\n"
+    )
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def _introduction(report: Mapping[str, Any]) -> str:
+    incident, parts = report["incident"], []
+    parts.append(
+        f"Recorded prices from {_when(report['from'])} to {_when(report['to'])} UTC, replayed "
+        "through Plimsoll's contracts on a local chain: every price, order, take-over and "
+        "deleveraging below was a transaction."
+    )
+    if incident:
+        parts.append(
+            f"From {_when(incident['from'])} no price report reached the chain for "
+            f"{_duration(incident['minutes'])}: the shortest silence in which a price "
+            f"({incident['market']}) fell below its lowest so far by a third more than its "
+            "margin then covered."
+        )
+    return "".join(f"<p>{escape(part)}</p>" for part in parts)
+
+
+def _cards(report: Mapping[str, Any]) -> str:
+    waterfall = report["waterfall"]
+    cards = [
+        (f"{report['accounts']}", "accounts", ""),
+        (f"{report['transactions']:,}", "transactions", ""),
+        (f"{report['margin_calls']:,}", "margin calls", ""),
+        (f"{waterfall['partial']['count']}", "partial take-overs", ""),
+        (f"{waterfall['opposite_side']['accounts']}", "accounts closed in step 3", ""),
+        (_dollars(waterfall["opposite_side"]["charged"]), "USD charged", ""),
+        (f"{report['conservation_error_wei']} wei", "missing from the books", "good"),
+        (f"{report['dust_wei'] / 1e18:.1g} USD", "dust left by rounding", ""),
+    ]
+    return (
+        '<div class="cards">'
+        + "".join(
+            f'<div class="card {style}"><b>{escape(value)}</b><span>{label}</span></div>'
+            for value, label, style in cards
+        )
+        + "</div>"
+    )
+
+
+def _market_section(symbol: str, recorder: Recorder, silence: tuple[int, int] | None) -> str:
+    path = recorder.paths[symbol]
+    first, highest = path.severity[0] / 1e4, max(path.severity) / 1e4
+    text = (
+        f"Severity went from {first:.0f} % to {highest:.0f} %; maintenance margin of the first "
+        f"bracket from {path.mm[0] / 1e4:.1f} % to {max(path.mm) / 1e4:.1f} % of notional. Held "
+        "positions feel a tightening on a clock, new ones at once."
+    )
+    return _section(
+        f"{symbol}: price, severity, margin",
+        text,
+        market_chart(symbol, recorder.times, path, silence),
+    )
+
+
+def _payers(report: Mapping[str, Any]) -> list[tuple[str, str, float, str]]:
+    collateral, partial, closed = (
+        report["waterfall"][step] for step in ("collateral", "partial", "opposite_side")
+    )
+    rows = [
+        ("Discount on collateral", "step 0: the account, to who buys", collateral["discount"]),
+        ("Discount of the auction", "step 1: the account, to who takes over", partial["discount"]),
+        ("Liquidation fee", "step 1: the account, to the market", partial["fee"]),
+        ("Equity left after closing", "step 3: returned to the account", closed["returned"]),
+        ("Insurance fund", "step 3b: not built yet", closed["insured"]),
+        ("Charge", "step 3c: the opposite side", closed["charged"]),
+        ("Socialised", "step 3d: everybody, on withdrawal", closed["socialised"]),
+    ]
+    colours = (AMBER, AMBER, BLUE, GREEN, BLUE, RED, PURPLE)
+    return [
+        (what, payer, float(amount), colour)
+        for (what, payer, amount), colour in zip(rows, colours, strict=True)
+    ]
+
+
+def _waterfall_tables(report: Mapping[str, Any]) -> str:
+    rows = []
+    for name, label in (
+        ("collateral", "0 collateral sold"),
+        ("partial", "1 partial take-overs"),
+        ("opposite_side", "3 against the opposite side"),
+    ):
+        step = report["waterfall"][name]
+        rows.append([label, f"{step['count']}", _dollars(step["notional"])])
+    solvency = report["solvency"]
+    books = [
+        ["settlement tokens held", _dollars(solvency["tokens"])],
+        ["D_h, socialised", _dollars(solvency["deficit"])],
+        ["cash of all accounts", _dollars(solvency["cash"])],
+        ["value of all positions", _dollars(solvency["positions_value"])],
+        ["fees and interest", _dollars(float(solvency["fees"]) + float(solvency["interest"]))],
+        ["a withdrawal pays", f"{100 * solvency['ratio']:.3f} %"],
+    ]
+    steps = _table(["step", "acts", "notional, USD"], rows)
+    return f'<div class="two">{steps}{_table(["the books", "USD"], books)}</div>'
+
+
+def _liquidations(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return "<p>None.</p>"
+    lines = []
+    for row in rows:
+        amounts = row["amounts"]
+        lines.append(
+            [
+                _when(row["time"]),
+                row["account"],
+                STEP_NAMES[row["step"]],
+                row["market"],
+                f"{float(row['size']):,.4f}",
+                f"{float(row['price']):,.2f}",
+                f"{float(row['mark']):,.2f}",
+                _dollars(amounts["notional"]),
+                _dollars(amounts.get("discount", "0")),
+                _dollars(amounts.get("fee", "0")),
+                _dollars(amounts.get("deficit", "0")),
+                _dollars(amounts.get("charged", "0")),
+            ]
+        )
+    heads = ["time", "account", "step", "market", "size", "price", "mark", "notional"]
+    table = _table([*heads, "discount", "fee", "deficit", "charged"], lines)
+    return f'<div class="scroll">{table}</div>'
+
+
+def _chain_tables(report: Mapping[str, Any]) -> str:
+    gas, kinds = report["gas_by_kind"], report["transactions_by_kind"]
+    sent = [[kind, f"{count:,}", f"{gas[kind]:,}"] for kind, count in kinds.items()]
+    refused = [[reason, f"{count:,}"] for reason, count in report["refused"].items()]
+    refused += [[f"failed: {reason}", f"{count:,}"] for reason, count in report["failed"].items()]
+    refused += [
+        ["jumps held until confirmed", f"{report['held_jumps']}"],
+        ["orders given up", f"{report['turned_away']}"],
+        ["set-up, s", f"{report['setup_seconds']}"],
+        ["replay, s", f"{report['seconds']}"],
+    ]
+    left = _table(["transaction", "count", "gas, average"], sent)
+    return f'<div class="two">{left}{_table(["refused beforehand, and other", ""], refused)}</div>'
+
+
+# --- helpers ------------------------------------------------------------------------------------
+
+
+def _section(title: str, text: str, body: str) -> str:
+    words = f"<p>{escape(text)}</p>" if text else ""
+    return f"<section><h2>{escape(title)}</h2>{words}{body}</section>"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _silence(report: Mapping[str, Any]) -> tuple[int, int] | None:
+    incident = report["incident"]
+    if incident is None:
+        return None
+    start, end = (datetime.fromisoformat(incident[key]) for key in ("from", "to"))
+    return int(start.timestamp()), int(end.timestamp())
+
+
+def _when(moment: str) -> str:
+    day = datetime.fromisoformat(moment)
+    return f"{day.day} {day:%b %H:%M}"
+
+
+def _duration(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} minutes"
+    return f"{hours} h {rest} min" if rest else f"{hours} hours"
+
+
+def _dollars(amount: str | float) -> str:
+    value = float(amount)
+    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:,.2f}"

@@ -1,0 +1,136 @@
+"""The demo from beginning to end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ape
+from rich.console import Console
+
+from oracle.chain import ChainError, Client
+from oracle.keeper import KeeperError
+from oracle.signing import MessageError
+from scripts.demo_parts import books, cast, console, outcome, page
+from scripts.demo_parts.anvil import running_anvil
+from scripts.demo_parts.errors import DemoError
+from scripts.demo_parts.plan import Plan, deployment_config, find_silence, make_plan
+from scripts.demo_parts.replay import EARLY, Stage, play, set_stage
+from scripts.demo_parts.venue import Market, deploy_venue
+from scripts.support.config import Config
+from scripts.support.deployment import DeploymentError, step_count
+
+DEPLOYED_BEFORE = 3_600  # [s] before the accounts are opened
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was written."""
+
+    report: dict[str, Any]
+    html: str
+
+
+def run_demo(
+    scenario: str,
+    out: Path,
+    *,
+    port: int = 0,
+    hours: int | None = None,
+    terminal: Console | None = None,
+) -> dict[str, Any]:
+    """Replay a scenario and write its report; returns it.
+
+    Args:
+        hours: only so many of the beginning; then only the books must close.
+
+    Raises:
+        DemoError: anything that stops it, or something it must show and did not.
+    """
+    terminal = terminal or Console()
+    out = prepare_folder(out)
+    try:
+        result = _run(scenario, port, hours, terminal)
+    except (ChainError, DeploymentError, KeeperError, MessageError) as error:
+        raise DemoError(str(error)) from None
+    write(out / "report.json", outcome.as_json(result.report))
+    write(out / "report.html", result.html)
+    terminal.print(console.summary(result.report))
+    terminal.print(console.files(out), soft_wrap=True)
+    outcome.check(result.report, whole=hours is None)
+    return result.report
+
+
+def prepare_folder(out: Path) -> Path:
+    """Before anything takes time: can the report be written?"""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".probe"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise DemoError(f"Nothing can be written to {out}: {error.strerror}.") from None
+    return out
+
+
+def write(path: Path, content: str) -> None:
+    """A file, or a sentence."""
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise DemoError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+# --- internals ----------------------------------------------------------------------------------
+
+
+def _run(scenario: str, port: int, hours: int | None, terminal: Console) -> Result:
+    began = time.monotonic()
+    with console.screen(terminal) as screen:
+        plan = make_plan(scenario, hours)
+        config = deployment_config(plan)
+        begin = plan.steps[0][0] - EARLY - DEPLOYED_BEFORE
+        with running_anvil(begin, port) as client, _connected(client):
+            stage = _set_up(plan, config, client, screen)
+            ready = time.monotonic()
+            _replay(stage, screen)
+            screen.begin("Counting", None)
+            counted = books.close_books(stage.venue, stage.accounts)
+    names = stage.names
+    report = outcome.make_report(
+        plan,
+        stage.recorder,
+        counted,
+        stage.venue.node.counts,
+        names=names,
+        silence=stage.silence,
+        turned_away=stage.crowd.turned_away,
+        seconds={"setup": ready - began, "replay": time.monotonic() - ready},
+    )
+    return Result(report, page.render(report, stage.recorder, names))
+
+
+def _connected(client: Client) -> Any:
+    """Ape on our node."""
+    settings = {"host": client.url}
+    return ape.networks.ethereum.local.use_provider("foundry", provider_settings=settings)
+
+
+def _set_up(plan: Plan, config: Config, client: Client, screen: console.Screen) -> Stage:
+    screen.begin("Deploying", step_count(config))
+    venue = deploy_venue(config, client, lambda step: screen.advance(step))
+    screen.begin("Opening", None)
+    people = cast.make_cast(plan.symbols)
+    return set_stage(plan, config, venue, people, find_silence(plan, config))
+
+
+def _replay(stage: Stage, screen: console.Screen) -> None:
+    screen.begin("Replaying", len(stage.plan.steps))
+
+    def show(step: int, now: int, views: Mapping[str, Market]) -> None:
+        screen.advance(console.describe(now, views, len(stage.recorder.liquidations)))
+
+    play(stage, show)
