@@ -27,6 +27,7 @@ struct Stand:
     scaled: int256
     z: int256
     size: int256  # [base wad] effective
+    base: int256  # [USD wad]
     long: Side
     short: Side
 
@@ -35,7 +36,7 @@ struct Trial:
     scaled: int256  # after
     size: int256  # [base wad] after
     base: int256  # [USD wad] after
-    realised: int256  # [USD wad]
+    realised: int256  # [USD wad] beyond what the book's cash counts already
     interest: uint256  # [base wad] open interest after
     in_range: bool
 
@@ -52,12 +53,15 @@ def _try(_stand: Stand, _delta: int256, _g: int256) -> Trial:
     z: int256 = _stand.z
     shorts: uint256 = _stand.short.total
     left: int256 = _delta
-    is_long: bool = _stand.size > 0
-    if _stand.size != 0 and is_long != (_delta > 0):
+    is_long: bool = _stand.scaled > 0
+    is_dust: bool = _stand.scaled != 0 and _stand.size == 0  # closed first; a book counts it as cash
+    if is_dust:
+        trial.realised = -_stand.base
+    if is_dust or (_stand.size != 0 and is_long != (_delta > 0)):
         part: uint256 = min(self._magnitude(_delta), self._magnitude(_stand.size))
         closed: side_index.Closed = self._close(_stand, part, _g)
         z = closed.z
-        trial.realised = closed.realised
+        trial.realised += closed.realised
         trial.scaled -= self._with_sign(closed.scaled, is_long)
         left += self._with_sign(part, is_long)
         if not is_long:
@@ -89,8 +93,9 @@ def _book_after(
     book: IClearinghouse.Book = _book
     book.cash += _trial.realised - convert(_fee, int256)
     book.legs = self._without(_book.legs, _market)
-    # One leg too many is refused before it matters.
-    if _trial.scaled != 0 and len(book.legs) < 16:
+    if _trial.size == 0:
+        book.cash += _trial.base
+    elif len(book.legs) < 16:  # one leg too many is refused before it matters
         book.legs.append(
             IRiskEngine.Leg(
                 market=_market,
@@ -128,7 +133,7 @@ def _interest(_shorts: uint256, _side: Side) -> uint256:
 @pure
 @internal
 def _close(_stand: Stand, _size: uint256, _g: int256) -> side_index.Closed:
-    side: Side = self._side(_stand, _stand.size > 0)
+    side: Side = self._side(_stand, _stand.scaled > 0)
     return side_index._close(
         _stand.scaled,
         _stand.z,

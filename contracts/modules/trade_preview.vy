@@ -24,6 +24,8 @@ MAX_MARKETS: constant(uint256) = 16
 SETTLING: constant(uint256) = 1 | 2
 PAUSED: constant(uint256) = 16
 MAX_SIZE: constant(uint256) = 2**110
+MARKETS: constant(uint256) = 32
+SIDE_MIN: constant(uint256) = 1_000  # [base wad] what rounding on a cut side may leave
 
 
 # One account before one market, read once.
@@ -69,7 +71,12 @@ def _desk(_account: uint256, _market: uint256) -> Desk:
         interest=book_math._interest(short.total, short),
         book=lens_links._book(_account),
         stand=book_math.Stand(
-            scaled=position.scaled, z=position.z, size=position.size, long=long, short=short
+            scaled=position.scaled,
+            z=position.z,
+            size=position.size,
+            base=position.base,
+            long=long,
+            short=short,
         ),
         quote=lens_links._quote(_market),
     )
@@ -202,6 +209,8 @@ def _reason(
     """
     if _size == 0 or book_math._magnitude(_size) >= MAX_SIZE:
         return "size"
+    if _desk.market >= MARKETS:
+        return "market"
     if _desk.quote.state & PAUSED != 0:
         return "paused"
     if _desk.quote.state & SETTLING != 0:
@@ -223,11 +232,12 @@ def _reason(
 @view
 @internal
 def _gate(_desk: Desk, _draft: Draft) -> String[32]:
+    reduces: bool = self._reduces(_desk.stand.size, _draft.trial.size)
     after: uint256 = book_math._magnitude(_draft.trial.size)
-    if after != 0 and after < _desk.quote.min_size:
+    if after < _desk.quote.min_size and after >= (SIDE_MIN if reduces else 1):
         return "below minimum"
     is_short: bool = account_state._is_short(_draft.initial.equity, _draft.initial.requirement)
-    if self._reduces(_desk.stand.size, _draft.trial.size):
+    if reduces:
         if is_short and not self._improves(_desk.book, _draft.book):
             return "margin"
     else:

@@ -241,7 +241,7 @@ def test_resolve__two_losing_markets__split_by_loss(stage: Stage) -> None:
 
 
 def test_resolve__one_price_unknown__splits_what_is_missing_at_best(stage: Stage) -> None:
-    """The frozen leg stays and counts at its better price; what is missing then is missing for sure."""
+    """The frozen leg stays and counts at its better price: what is missing then is missing."""
     account = stage.account("trader", cash=2_000)
     stage.trade(account, stage.maker, 10 * WAD, market=0)
     stage.trade(account, stage.maker, WAD, market=1)
