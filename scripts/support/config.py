@@ -69,6 +69,7 @@ TokenAddress = Annotated[
     str, BeforeValidator(lambda v: v if v == MOCK else _not_zero(_to_address(v)))
 ]
 Count = Annotated[int, Field(ge=0, lt=2**256, strict=True)]
+OutflowCap = Annotated[int, Field(ge=0, le=(2**64 - 1) * 10**12 // WAD)]
 
 
 class Model(BaseModel):
@@ -273,7 +274,7 @@ class Token(Asset):
     address: TokenAddress
     decimals: Annotated[int, Field(ge=0, le=18)] = 18  # of the mock
     cap: Count  # [tokens] all accounts together
-    outflow_cap: Count  # [tokens] in the window
+    outflow_cap: OutflowCap  # [tokens] in the window
     outflow_window: Annotated[int, Field(ge=3_600, le=2_592_000)] = 86_400  # [s]
 
     @model_validator(mode="after")
@@ -284,7 +285,7 @@ class Token(Asset):
 
 class Settlement(Model):
     token: TokenAddress
-    outflow_cap: Annotated[int, Field(ge=0, lt=2**96 // WAD)]  # [USD] in the window
+    outflow_cap: OutflowCap  # [USD] in the window
     outflow_window: Annotated[int, Field(ge=3_600, le=2_592_000)] = 86_400  # [s]
 
 
