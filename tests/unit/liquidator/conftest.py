@@ -5,7 +5,11 @@ from collections.abc import Iterator
 import boa
 import pytest
 
+from tests.support.fixtures import deployed_world, world
+
 from .stage import Stage
+
+__all__ = ["deployed_world", "world"]
 
 
 @pytest.fixture(scope="session")
