@@ -14,16 +14,15 @@ from typing import Any
 from oracle.engine.auctions import State
 from oracle.engine.effective_time import PAUSED, SETTLING, UNKNOWN
 from oracle.engine.margin import Basis, Margin
-from oracle.engine.units import RAY, SETTLEMENT_TOKEN, WAD
+from oracle.engine.units import RAY, WAD
 
 from .driver import Reverted
-from .stage import CONFIGS, MARKETS, TOKEN_ASSET, Outcome, Stage, owner_of
+from .stage import CONFIGS, MARKETS, TOKEN, Outcome, Stage, owner_of
 
 GAS = 15_000_000
 EXTREME_G = 10**28  # |P - F| is never more
 UNIT = RAY * WAD
-# Verbs that may lower the equity or raise the requirement of strangers (14).
-MOVES_OTHERS = {"report", "resolve"}
+CUT_DUST = 10**12  # [USD wad] what a cut of every market of an account may cost it
 # What works while paused (11): collateral in, one's own settings, and governance.
 WORKS_PAUSED = {
     "deposit",
@@ -106,16 +105,19 @@ class Checks:
             if kind in ("account", "index", "ticket", "collateral", "auction", "position"):
                 owner = int(rest.split(" ")[0])
                 assert owner in mine or done.after[name] == value, f"6: {done.verb} moves {name}"
-        if done.verb in MOVES_OTHERS and not self._is_harmless(done):
+        if done.verb == "report" or (done.verb == "resolve" and self._charged(done)):
             return
+        # A cut without a charge is at mark: it costs rounding and a reserve a wei of gap, no more.
+        dust = CUT_DUST if done.verb == "resolve" else 0
         for account, was in before.items():
             if account not in done.parties and not was.is_short:
-                now = self.health[account]
-                assert not now.is_short, f"14: {done.verb} makes {account} liquidatable: {now}"
+                now = self.health[account].maintenance
+                is_sound = now.equity + dust >= now.requirement
+                assert is_sound, f"14: {done.verb} makes {account} liquidatable: {now}"
 
-    def _is_harmless(self, done: Outcome) -> bool:
-        """Deleveraging without a charge is at mark: it costs nobody margin (but dust reserves)."""
-        return False
+    def _charged(self, done: Outcome) -> int:
+        (end,) = self.stage.liquidator.logs(done.receipt, "AccountResolved")
+        return int(end["charged"])
 
     # 4, 12
 
@@ -139,6 +141,11 @@ class Checks:
         assert self.stage.model.ledger.account(account).cash >= 0
 
     def _check_trade(self, done: Outcome, before: dict[int, Health]) -> None:
+        for market in MARKETS:
+            was, now = (self._open_interest(words, market) for words in (done.before, done.after))
+            cap = CONFIGS[market].hard_cap * WAD * WAD
+            if now > was and cap:
+                assert now * done.after[f"prices {market} price"] <= cap, "open interest above H"
         for account in done.parties:
             was, now = before[account], self.health[account]
             if now.initial.equity >= now.initial.requirement:
@@ -150,6 +157,11 @@ class Checks:
                 assert self._reduced(done, account), "4: raised risk below IM"
                 assert e2 >= 0, "4: reduced to E < 0"
                 assert e2 * mm >= e * mm2, "4: reduced to less E/MM"
+
+    @staticmethod
+    def _open_interest(words: dict[str, int], market: int) -> int:
+        scale = words[f"cut {market} 1 scale"] if words[f"sides {market} short cut"] else RAY
+        return -(-words[f"sides {market} short total"] * scale // RAY)
 
     def _reduced(self, done: Outcome, account: int) -> bool:
         i = self.stage.accounts.index(account)
@@ -305,6 +317,7 @@ class Checks:
             return
         book = model.ledger.book(account)
         if book.holdings and model.liquidator.debt(account) > 0:
+            self._check_sellable(account)
             return  # step 0 first
         states = [model.engine.reference_of(leg.market).state & UNKNOWN for leg in book.legs]
         if states and all(states):
@@ -314,6 +327,21 @@ class Checks:
         stage.restore(saved)
         assert receipt.ok, f"15: {account} cannot be resolved: {receipt.reason!r}"
         assert receipt.gas <= GAS, f"15: resolving takes {receipt.gas}"
+
+    def _check_sellable(self, account: int) -> None:
+        """15: at twice the auction's length collateral goes to anyone for nothing."""
+        stage, model = self.stage, self.stage.model
+        if stage.would(lambda: model.liquidator.collateral_terms(account, TOKEN)) is not None:
+            return  # waits for a price
+        sale = model.liquidator.collateral_terms(account, TOKEN)
+        if sale.price:
+            return
+        taker = stage.accounts[0] if account != stage.accounts[0] else stage.accounts[1]
+        saved = stage.snapshot()
+        args = (account, TOKEN, 2**127, taker, 0)
+        receipt = stage.liquidator.send(owner_of(taker), "take_collateral", *args)
+        stage.restore(saved)
+        assert receipt.ok, f"15: collateral of {account} cannot be had: {receipt.reason!r}"
 
 
 class Books:
@@ -376,6 +404,3 @@ def refusal(stage: Stage, method: str, *args: Any) -> str:
 
 def fields(record: Any) -> tuple[Any, ...]:
     return tuple(getattr(record, name) for name in record.__dataclass_fields__)
-
-
-__all__ = ["SETTLEMENT_TOKEN", "TOKEN_ASSET", "Checks", "owner_of"]
