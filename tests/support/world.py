@@ -307,11 +307,12 @@ class World:
         account, friend = self.open(name), self.bank()
         token = load("contracts/mocks/TokenMock.vy").at(self.custody.token_at(0))
         self.deposit_collateral(account, 0, token, tokens * WAD)
-        size = ceil_div(debt, 50 * USD) * WAD
         mark = self.mark(ETH)
         # bought above the mark and sold at it: the account loses size times the difference
-        self.trade(account, friend, size, ETH, mark + 50 * USD)
-        self.trade(friend, account, size, ETH, mark)
+        for lost in range(0, debt, 2_500 * USD):
+            size = max(10**15, ceil_div(min(debt - lost, 2_500 * USD), 50))
+            self.trade(account, friend, size, ETH, mark + 50 * USD)
+            self.trade(friend, account, size, ETH, mark)
         self.set_cash(account, -debt)
         return account
 
