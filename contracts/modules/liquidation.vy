@@ -120,6 +120,14 @@ def _close_case(_case: Case, _after: IRiskEngine.Margin):
     auctions._store(_case.account, _case.stored, clock)
 
 
+@internal
+def _end_case(_case: Case):
+    """
+    @dev The account holds nothing to liquidate any more.
+    """
+    auctions._store(_case.account, _case.stored, empty(words.Clock))
+
+
 @pure
 @internal
 def _is_over(_case: Case) -> bool:

@@ -52,15 +52,21 @@ def _resolve(_account: uint256):
     split: Split = self._split_of(closed, self._deficit_of(case, frozen, cash))
     for leg: IClearinghouse.ClosedLeg in closed:
         split = self._settle_leg(_account, leg, split, case.parameters.min_deficit)
-    self._finish(case, cash, split)
+    self._finish(case, cash, split, frozen == 0 and len(case.book.holdings) == 0)
 
 
 @internal
-def _finish(_case: liquidation.Case, _cash: int256, _split: Split):
+def _finish(_case: liquidation.Case, _cash: int256, _split: Split, _is_all: bool):
+    """
+    @dev _is_all: nothing is left but cash, and that is not negative.
+    """
     socialised: uint256 = _split.deficit - _split.insured - _split.charged
     if _split.deficit > 0:
         extcall liquidation.LEDGER.write_off(_case.account, _split.deficit, socialised)
-    liquidation._close_case(_case, liquidation._margin_of(_case.account))
+    if _is_all:
+        liquidation._end_case(_case)
+    else:
+        liquidation._close_case(_case, liquidation._margin_of(_case.account))
     log ILiquidator.AccountResolved(
         caller=msg.sender,
         account=_case.account,
