@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import ape
 import click
@@ -197,7 +198,11 @@ def is_id(name: str) -> bool:
 
 
 def transact(
-    deployment: Deployment, function: str, arguments: tuple, alias: str | None, calldata: bool
+    deployment: Deployment,
+    function: str,
+    arguments: tuple[Any, ...],
+    alias: str | None,
+    calldata: bool,
 ) -> None:
     """Sign and send, or print for others to sign."""
     method = getattr(deployment.timelock, function)
@@ -277,7 +282,9 @@ def state_text(deployment: Deployment, operation: str, was_queued: bool) -> str:
     return proposals.STATES[state]
 
 
-def calls_of(deployment: Deployment, proposal: Proposal | None, events: list[dict]) -> str:
+def calls_of(
+    deployment: Deployment, proposal: Proposal | None, events: list[dict[str, Any]]
+) -> str:
     if proposal:
         return "\n".join(f"{each.what}: {each.old} → {each.new}" for each in proposal.differences)
     texts = (

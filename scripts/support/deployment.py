@@ -14,6 +14,7 @@ steps hand every contract over to the timelock; then `verify` reads everything b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import ape
@@ -239,13 +240,16 @@ class Deployer:
             self.collateral[token.symbol] = address
             self.call(
                 f"list_token {token.symbol}",
-                lambda index=index: custody.token_count() > index,
+                partial(self.has_tokens, index + 1),
                 custody.list_token,
                 address,
                 token.cap * WAD,
                 token.outflow_cap * WAD,
                 token.outflow_window,
             )
+
+    def has_tokens(self, count: int) -> bool:
+        return bool(self.instances["custody"].token_count() >= count)
 
     def token_address(self, token: Token) -> str:
         if token.address != MOCK:
@@ -285,10 +289,13 @@ class Deployer:
             contract = self.instances[name]
             self.call(
                 f"hand_over {name}",
-                lambda contract=contract: contract.owner() == timelock.address,
+                partial(self.is_owned, contract),
                 contract.hand_over,
                 timelock,
             )
+
+    def is_owned(self, contract: Any) -> bool:
+        return bool(contract.owner() == self.instances["timelock"].address)
 
     def result(self, block: int) -> Deployment:
         addresses = {
