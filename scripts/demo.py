@@ -16,11 +16,12 @@ OUT = Path("build/demo")
 @click.option("--scenario", default="2020-03-12", help=f"One of {', '.join(SPANS)}.")
 @click.option("--out", default=OUT, type=click.Path(path_type=Path), help="Folder of the report.")
 @click.option("--port", default=0, help="Port of the chain; by default a free one.")
-@click.option("--hours", type=click.IntRange(min=1), help="Replay the first hours only.")
-def cli(scenario: str, out: Path, port: int, hours: int | None) -> None:
+@click.option("--skip", type=click.IntRange(min=0), default=0, help="Hours left out at the start.")
+@click.option("--hours", type=click.IntRange(min=1), help="Replay so many hours only.")
+def cli(scenario: str, out: Path, port: int, skip: int, hours: int | None) -> None:
     """Replay a recorded crash: margins tighten, accounts are liquidated, the books close."""
     logger.set_level(LogLevel.ERROR)
     try:
-        run_demo(scenario, out, port=port, hours=hours)
+        run_demo(scenario, out, port=port, skip=skip, hours=hours)
     except DemoError as error:
         raise click.ClickException(str(error)) from None

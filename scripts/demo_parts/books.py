@@ -3,9 +3,9 @@
     tokens + D_h = Σ over accounts (cash + Σ V) + fees + interest + dust
 
 V is what an account is shown (rounded down), dust what all roundings left: for each position its
-exact value less V, for each market what its own books hold beyond its sides' exact value. Nothing is
-taken from the left side, so the difference, which must be zero, is a check. The lens counts the same
-by another way, from the sides' totals, and must agree.
+exact value less V, for each market what its own books hold beyond its sides' exact value. Nothing
+is taken from the left side, so the difference, which must be zero, is a check. The lens counts the
+same in another way, from the sides' totals, and must agree.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def count(words: Words) -> Books:
     )
 
 
-# --- words -----------------------------------------------------------------------------------------
+# --- words ---------------------------------------------------------------------------------------
 
 
 def unpack_cash(word: int) -> int:
@@ -145,7 +145,7 @@ def unpack_market(sides_word: int, cuts: tuple[int, int], tally: int) -> Market:
     )
 
 
-# --- internals -------------------------------------------------------------------------------------
+# --- internals -----------------------------------------------------------------------------------
 
 
 def _read(venue: Venue, accounts: Sequence[int]) -> Words:

@@ -21,8 +21,10 @@ from scripts.demo_parts.venue import AFTERMATH, UNKNOWN
 WAD: Final = 10**18
 PPM: Final = 1_000_000
 BLUE, RED, AMBER, GREY = "#1f5fa8", "#c8372d", "#d98e04", "#8b95a1"
+SEVERITY, SETTLING = "#e9b6b0", "#f6ecd2"
 STATE_COLOURS: Final = ("#5b9a6f", "#f0c24b", "#ec8a3a", "#cf4040", "#5b1331", "#dfe3e8")
 LINE_COLOURS: Final = ("#1f5fa8", "#c8372d", "#2f8f5b", "#8a4fb0", "#d98e04", "#3b8ea5")
+NO_REPORTS: Final = "no report reaches the chain"
 LARGEST: Final = len(LINE_COLOURS)
 Span = tuple[int, int]
 
@@ -39,28 +41,32 @@ def market_chart(symbol: str, times: Sequence[int], path: MarketPath, silence: S
     lower = panel(times, 0.0, most * 1.08, top + height + 184, 150)
     parts = [_backdrop(each, times, path, silence) for each in (upper, middle, lower)]
     parts += _price_panel(upper, symbol, times, price, mark)
+    if silence:
+        parts.append(text(upper.x.at(silence[1]) + 6, upper.top + 14, "no reports", "note"))
     parts += _severity_panel(middle, times, path)
     parts += _rate_panel(lower, times, path)
     return drawing(top + height + 360, parts, f"{symbol}: price, severity and margin rates")
 
 
-def states_chart(recorder: Recorder, silence: Span | None) -> str:
-    """How many accounts were in which state."""
-    times, total = recorder.times, sum(recorder.states[0])
-    area = panel(times, 0, total, 44, 240)
-    below = [0.0] * len(times)
-    parts = []
-    order = [0, 1, 2, 3, 4, 5]
-    for state in order:
-        above = [low + row[state] for low, row in zip(below, recorder.states, strict=True)]
-        parts.append(area.area(times, below, above, STATE_COLOURS[state]))
-        below = above
+def states_chart(recorder: Recorder, silence: Span | None, window: Span | None = None) -> str:
+    """How many accounts were in which state, all the time or from one second to another."""
+    low, high = window or (recorder.times[0], recorder.times[-1])
+    kept = [i for i, time in enumerate(recorder.times) if low <= time <= high]
+    times, rows = [recorder.times[i] for i in kept], [recorder.states[i] for i in kept]
+    total = sum(rows[0])
+    area = panel(times, 0, total, 44, 240 if window is None else 170)
+    parts = [area.time_axis(labels=True)]
     parts.append(area.frame("accounts", [(v, f"{v:.0f}") for v in round_ticks(0, total)]))
-    parts.append(area.time_axis(labels=True))
+    below = [0.0] * len(times)
+    for state, colour in enumerate(STATE_COLOURS):
+        above = [start + row[state] for start, row in zip(below, rows, strict=True)]
+        parts.append(area.area(times, below, above, colour))
+        below = above
     if silence:
-        parts.append(area.band(*silence, "silence", "no report reaches the chain"))
+        parts.append(area.marker(*silence, "silent", NO_REPORTS))
+        parts.append(text(area.x.at(silence[1]) + 6, area.top - 1, "no reports", "note"))
     parts.append(legend(zip(STATE_COLOURS, STATES, strict=True), WIDTH - RIGHT, 18))
-    return drawing(320, parts, "Account states over time")
+    return drawing(area.bottom + 36, parts, "Account states over time")
 
 
 def equity_chart(recorder: Recorder, names: Mapping[int, str], silence: Span | None) -> str:
@@ -75,7 +81,8 @@ def equity_chart(recorder: Recorder, names: Mapping[int, str], silence: Span | N
     ticks = [(v, f"{v:,.0f}") for v in round_ticks(low, high * 1.05)]
     parts.append(area.frame("equity, thousand USD", ticks))
     if silence:
-        parts.append(area.band(*silence, "silence", "no report reaches the chain"))
+        parts.append(area.marker(*silence, "silent", NO_REPORTS))
+        parts.append(text(area.x.at(silence[1]) + 6, area.top - 1, "no reports", "note"))
     for colour, curve in zip(LINE_COLOURS, curves.values(), strict=False):
         line = area.line(recorder.times, curve, "")
         parts.append(line.replace("<polyline", f'<polyline stroke="{colour}"'))
@@ -111,7 +118,7 @@ def _backdrop(area: Panel, times: Sequence[int], path: MarketPath, silence: Span
     for start, end in _spans(times, path.state, UNKNOWN | AFTERMATH):
         parts.append(area.band(start, end, "settling", "settling"))
     if silence:
-        parts.append(area.band(*silence, "silence", "no report reaches the chain"))
+        parts.append(area.band(*silence, "silence", NO_REPORTS))
     return "".join(parts)
 
 
@@ -120,7 +127,7 @@ def _price_panel(
 ) -> list[str]:
     ticks = [(v, f"{v:,.0f}") for v in round_ticks(area.y.low, area.y.high)]
     keys = [(GREY, "price recorded"), (BLUE, "mark on the chain")]
-    keys += [("#f3d9d6", "no reports"), ("#f6ecd2", "settling")]
+    keys.append((SETTLING, "settling"))
     return [
         area.frame(f"{symbol} price, USD", ticks),
         area.line(times, price, "grey"),
@@ -131,9 +138,9 @@ def _price_panel(
 
 def _severity_panel(area: Panel, times: Sequence[int], path: MarketPath) -> list[str]:
     severity = [s / PPM for s in path.severity]
-    keys = [("#e9b6b0", "severity pushed"), (GREY, "depth pushed")]
+    keys = [(SEVERITY, "severity pushed"), (GREY, "depth pushed")]
     return [
-        area.area(times, [0.0] * len(times), severity, "#e9b6b0"),
+        area.area(times, [0.0] * len(times), severity, SEVERITY),
         area.line(times, [d / PPM for d in path.depth], "grey"),
         area.frame("severity and depth, %", [(v / 4, f"{25 * v}") for v in range(5)]),
         legend(keys, WIDTH - RIGHT, area.top - 8),

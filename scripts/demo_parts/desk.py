@@ -27,7 +27,7 @@ class Desk:
         self._salts = count(1)
 
     def take(self, person: Person, symbol: str, size: int, view: Market) -> bool:
-        """The person trades `size` (signed) against a market maker's quote, by its own transaction."""
+        """The person takes a market maker's quote by its own transaction; `size` is signed."""
         for maker in self._by_inventory(symbol, size):
             order, signature = self._quote(maker, symbol, -size, view)
             args = (

@@ -13,12 +13,11 @@ from scripts.demo_parts.cast import SEED
 from scripts.demo_parts.errors import DemoError
 from scripts.demo_parts.incident import Silence
 from scripts.demo_parts.node import Counts
-from scripts.demo_parts.plan import STEP, Plan
+from scripts.demo_parts.plan import HOURLY, STEP, Plan
 from scripts.demo_parts.recorder import STATES, Liquidation, MarketPath, Recorder
 
 SCHEMA: Final = 1
 WAD: Final = 10**18
-HOURLY: Final = 3_600 // STEP
 LEAST_TAKES: Final = 10
 STEPS: Final = {0: "collateral", 1: "partial", 3: "opposite_side"}
 AMOUNTS: Final = {

@@ -12,10 +12,11 @@ from scripts.demo_parts.recorder import Recorder
 
 STEP_NAMES: Final = {0: "0 collateral", 1: "1 partial", 3: "3 opposite side"}
 TITLES: Final = {
-    "2020-03-12": "12 March 2020: the fall of the pandemic",
-    "2021-05-19": "19 May 2021: the fall after the first ban",
-    "2026-02-05": "5 February 2026: the long slide",
+    "2020-03-12": "12 March 2020",
+    "2021-05-19": "19 May 2021",
+    "2026-02-05": "5 February 2026",
 }
+HOUR: Final = 3_600
 GREEN, RED, AMBER, BLUE, PURPLE = "#5b9a6f", "#c8372d", "#ec8a3a", "#1f5fa8", "#5b1331"
 
 STYLE: Final = """
@@ -26,10 +27,11 @@ body { margin:0; background:var(--wash); color:var(--ink);
 main { max-width:1120px; margin:0 auto; padding:28px 24px 60px }
 h1 { font-size:27px; margin:0 0 4px; letter-spacing:-.01em }
 h2 { font-size:18px; margin:0 0 4px }
+h3 { font-size:14px; margin:18px 0 0 }
 p { margin:0 0 12px; color:var(--soft); max-width:86ch }
 section { background:var(--paper); border:1px solid var(--line); border-radius:10px;
   padding:20px 22px; margin-top:18px }
-.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(150px,1fr)); gap:12px;
+.cards { display:grid; grid-template-columns:repeat(4,1fr); gap:12px;
   margin-top:18px }
 .card { background:var(--paper); border:1px solid var(--line); border-radius:10px;
   padding:12px 14px }
@@ -43,7 +45,8 @@ svg { width:100%; height:auto; display:block; margin-top:8px;
 .grey { stroke:#8b95a1; stroke-width:1.2 }
 .grid { stroke:#edf0f3 } .day { stroke:#d5dae0 }
 .silence { fill:#c8372d; opacity:.17 } .settling { fill:#d9a514; opacity:.16 }
-.tick { fill:#5d6977 } .axis { fill:#1d2733; font-weight:600 } .label { fill:#1d2733 }
+.tick { fill:#5d6977 } .note { fill:#c8372d }
+.silent { fill:#c8372d } .axis { fill:#1d2733; font-weight:600 } .label { fill:#1d2733 }
 .end { text-anchor:end } .middle { text-anchor:middle }
 .scroll { max-height:440px; overflow:auto; border:1px solid var(--line); border-radius:6px }
 table { border-collapse:collapse; width:100%; font-size:13px; font-variant-numeric:tabular-nums }
@@ -54,7 +57,8 @@ th:nth-child(-n+4), td:nth-child(-n+4) { text-align:left }
 .two { display:grid; grid-template-columns:1fr 1fr; gap:0 28px }
 .two td:first-child, .two th:first-child { text-align:left }
 .two td, .two th { text-align:right }
-@media (max-width:760px) { .two { grid-template-columns:1fr } }
+@media (max-width:760px) {
+  .two { grid-template-columns:1fr } .cards { grid-template-columns:repeat(2,1fr) } }
 """
 
 
@@ -68,7 +72,7 @@ def render(report: Mapping[str, Any], recorder: Recorder, names: Mapping[int, st
             "Of the traders, at each report before anyone acts on it. Called: less than initial "
             "margin. Liquidatable: less than maintenance margin. Backstop: less than two thirds "
             "of it, or an auction that ran out. Bankrupt: less than nothing.",
-            states_chart(recorder, silence),
+            states_chart(recorder, silence) + _worst_hours(recorder, silence),
         ),
         _section(
             "Who paid what",
@@ -90,8 +94,8 @@ def render(report: Mapping[str, Any], recorder: Recorder, names: Mapping[int, st
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Plimsoll: {escape(title)}</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>{escape(title)}</h1>{_introduction(report)}{_cards(report)}"
+        f"<title>Plimsoll through {escape(title)}</title><style>{STYLE}</style></head><body><main>"
+        f"<h1>Plimsoll through {escape(title)}</h1>{_introduction(report)}{_cards(report)}"
         + "".join(sections)
         + "</main></body></html>\n"
     )
@@ -102,9 +106,10 @@ def render(report: Mapping[str, Any], recorder: Recorder, names: Mapping[int, st
 
 def _introduction(report: Mapping[str, Any]) -> str:
     incident, parts = report["incident"], []
+    falls = " and ".join(_fall(market) for market in report["markets"])
     parts.append(
-        f"Recorded prices from {_when(report['from'])} to {_when(report['to'])} UTC, replayed "
-        "through Plimsoll's contracts on a local chain: every price, order, take-over and "
+        f"{falls}. Recorded prices from {_when(report['from'])} to {_when(report['to'])} UTC, "
+        "replayed through Plimsoll's contracts on a local chain: every price, order, take-over and "
         "deleveraging below was a transaction."
     )
     if incident:
@@ -117,6 +122,15 @@ def _introduction(report: Mapping[str, Any]) -> str:
     return "".join(f"<p>{escape(part)}</p>" for part in parts)
 
 
+def _fall(market: Mapping[str, Any]) -> str:
+    price = market["price"]
+    first, lowest = float(price["first"]), float(price["lowest"])
+    return (
+        f"{market['symbol']} fell from {first:,.0f} to {lowest:,.0f} USD "
+        f"(−{100 * (1 - lowest / first):.0f} %)"
+    )
+
+
 def _cards(report: Mapping[str, Any]) -> str:
     waterfall = report["waterfall"]
     cards = [
@@ -127,7 +141,7 @@ def _cards(report: Mapping[str, Any]) -> str:
         (f"{waterfall['opposite_side']['accounts']}", "accounts closed in step 3", ""),
         (_dollars(waterfall["opposite_side"]["charged"]), "USD charged", ""),
         (f"{report['conservation_error_wei']} wei", "missing from the books", "good"),
-        (f"{report['dust_wei'] / 1e18:.1g} USD", "dust left by rounding", ""),
+        (f"{report['dust_wei'] / 1e18:.6f} USD", "dust left by rounding", ""),
     ]
     return (
         '<div class="cards">'
@@ -152,6 +166,15 @@ def _market_section(symbol: str, recorder: Recorder, silence: tuple[int, int] | 
         text,
         market_chart(symbol, recorder.times, path, silence),
     )
+
+
+def _worst_hours(recorder: Recorder, silence: tuple[int, int] | None) -> str:
+    """The same, around the incident: there, states last minutes."""
+    if silence is None:
+        return ""
+    window = silence[0] - 2 * HOUR, silence[1] + 4 * HOUR
+    title = "<h3>The hours around the silence, UTC</h3>"
+    return title + states_chart(recorder, silence, window)
 
 
 def _payers(report: Mapping[str, Any]) -> list[tuple[str, str, float, str]]:

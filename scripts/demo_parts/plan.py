@@ -25,6 +25,7 @@ from scripts.support.config import Config, ConfigError, first_problem, read_file
 
 LOCAL_CONFIG: Final = "scripts/config/local.toml"
 STEP: Final = 300  # [s]
+HOURLY: Final = HOUR // STEP
 MOVE_UNIT: Final = 1_000  # [ppm] the guard is set in tenths of a per cent
 COLLATERAL: Final = "WETH"
 COLLATERAL_OF: Final = "ETH"  # whose price and severity the collateral token has
@@ -49,6 +50,11 @@ class Plan:
         """The markets, in the order of their ids."""
         return self.scenario.symbols
 
+    @property
+    def start(self) -> int:
+        """Time of the first price [s]."""
+        return self.steps[0][0]
+
     @cached_property
     def rates(self) -> dict[str, list[float]]:
         """Maintenance rate of bracket 0 that the keeper's steps lead to, at each step."""
@@ -58,7 +64,7 @@ class Plan:
         """The steward's steps from the first ask on, one an hour."""
         schedule = self.calibration[symbol].schedule
         calm, storm = schedule.calm_mmr[0], schedule.storm_mmr[0]
-        first = self.asks[self.scenario.start][symbol]
+        first = self.asks[self.start][symbol]
         severity, depth, rates = first.severity, first.depth, []
         for time, _ in self.steps:
             if ask := self.asks.get(time, {}).get(symbol):
@@ -69,7 +75,7 @@ class Plan:
 
 
 def find_silence(plan: Plan, config: Config) -> Silence | None:
-    """When the keeper is silent; None where the replay is too short for it."""
+    """When the keeper is silent; None where prices do not fall enough."""
     age = min(market.config.price_max_age for market in config.markets)
     return worst_silence(
         {symbol: [prices[symbol] for _, prices in plan.steps] for symbol in plan.symbols},
@@ -79,10 +85,11 @@ def find_silence(plan: Plan, config: Config) -> Silence | None:
     )
 
 
-def make_plan(name: str, hours: int | None = None) -> Plan:
+def make_plan(name: str, skip: int = 0, hours: int | None = None) -> Plan:
     """Load a scenario and ask the model for every hour of it.
 
     Args:
+        skip: hours at the beginning to leave out.
         hours: replay only so many.
 
     Raises:
@@ -91,10 +98,13 @@ def make_plan(name: str, hours: int | None = None) -> Plan:
     try:
         scenario = load_scenario(name)
         calibration = load_calibration(name)
-        steps = list(scenario.steps(STEP))[: None if hours is None else hours * HOUR // STEP]
-        asks = {time: _asks(scenario, calibration, time) for time, _ in steps[:: HOUR // STEP]}
+        last = None if hours is None else (skip + hours) * HOURLY
+        steps = list(scenario.steps(STEP))[skip * HOURLY : last]
+        asks = {time: _asks(scenario, calibration, time) for time, _ in steps[::HOURLY]}
     except (FeedError, RiskError, OSError, ValueError) as error:
         raise DemoError(str(error)) from None
+    if not steps:
+        raise DemoError(f"Scenario {name} has no hour {skip}.")
     return Plan(scenario, calibration, steps, asks)
 
 
@@ -156,5 +166,5 @@ def _market_values(plan: Plan, market: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(plan: Plan, symbol: str) -> dict[str, int]:
-    first = plan.asks[plan.scenario.start][symbol]
+    first = plan.asks[plan.start][symbol]
     return {"severity": first.severity, "depth": first.depth}

@@ -108,7 +108,7 @@ def play(stage: Stage, on_step: OnStep) -> None:
         on_step(step, time, views)
 
 
-# --- internals -------------------------------------------------------------------------------------
+# --- internals -----------------------------------------------------------------------------------
 
 
 def _keeper(config: Config, venue: Venue) -> Keeper:
@@ -142,11 +142,11 @@ def _fund(stage: Stage, notional: int) -> None:
     stage.bot.open_accounts()
     for maker in stage.makers:
         stage.venue.open_account(maker, CROSS)
-    node.mine(stage.plan.steps[0][0] - EARLY)
+    node.mine(stage.plan.start - EARLY)
     stage.bot.fund(notional)
     for maker in stage.makers:
         stage.venue.deposit(maker, 2 * notional // len(stage.makers))
-    node.mine(stage.plan.steps[0][0] - EARLY + 60)
+    node.mine(stage.plan.start - EARLY + 60)
 
 
 def _report(stage: Stage, time: int, prices: Mapping[str, int]) -> None:
@@ -167,7 +167,7 @@ def _report(stage: Stage, time: int, prices: Mapping[str, int]) -> None:
 def _trade(stage: Stage, time: int, views: Mapping[str, Market]) -> dict[int, Health]:
     """Who comes pays in first, and trades in the next block. Returns how the traders stand then."""
     node, crowd = stage.venue.node, stage.crowd
-    elapsed = time - stage.plan.steps[0][0]
+    elapsed = time - stage.plan.start
     if crowd.arrive(elapsed, views):
         node.mine(time + TRADE_AFTER)
     crowd.trade(elapsed, views)

@@ -39,13 +39,15 @@ def run_demo(
     out: Path,
     *,
     port: int = 0,
+    skip: int = 0,
     hours: int | None = None,
     terminal: Console | None = None,
 ) -> dict[str, Any]:
     """Replay a scenario and write its report; returns it.
 
     Args:
-        hours: only so many of the beginning; then only the books must close.
+        skip, hours: replay a part only, counted from the beginning.
+        terminal: where progress and summary go.
 
     Raises:
         DemoError: anything that stops it, or something it must show and did not.
@@ -53,14 +55,14 @@ def run_demo(
     terminal = terminal or Console()
     out = prepare_folder(out)
     try:
-        result = _run(scenario, port, hours, terminal)
+        result = _run(make_plan(scenario, skip, hours), port, terminal)
     except (ChainError, DeploymentError, KeeperError, MessageError) as error:
         raise DemoError(str(error)) from None
     write(out / "report.json", outcome.as_json(result.report))
     write(out / "report.html", result.html)
     terminal.print(console.summary(result.report))
     terminal.print(console.files(out), soft_wrap=True)
-    outcome.check(result.report, whole=hours is None)
+    outcome.check(result.report, whole=skip == 0 and hours is None)
     return result.report
 
 
@@ -87,12 +89,11 @@ def write(path: Path, content: str) -> None:
 # --- internals ----------------------------------------------------------------------------------
 
 
-def _run(scenario: str, port: int, hours: int | None, terminal: Console) -> Result:
+def _run(plan: Plan, port: int, terminal: Console) -> Result:
     began = time.monotonic()
     with console.screen(terminal) as screen:
-        plan = make_plan(scenario, hours)
         config = deployment_config(plan)
-        begin = plan.steps[0][0] - EARLY - DEPLOYED_BEFORE
+        begin = plan.start - EARLY - DEPLOYED_BEFORE
         with running_anvil(begin, port) as client, _connected(client):
             stage = _set_up(plan, config, client, screen)
             ready = time.monotonic()

@@ -13,6 +13,7 @@ WIDTH: Final = 1040
 LEFT: Final = 78
 RIGHT: Final = 24
 DAY: Final = 86_400
+HOUR: Final = 3_600
 TICKS: Final = 5  # about so many on a value axis
 
 
@@ -76,6 +77,14 @@ class Panel:
             f'height="{self.bottom - self.top:.1f}"><title>{escape(title)}</title></rect>'
         )
 
+    def marker(self, start: int, end: int, style: str, title: str = "") -> str:
+        """A stretch of time, as a bar on top of the area."""
+        x, width = self.x.at(start), max(2.0, self.x.at(end) - self.x.at(start))
+        return (
+            f'<rect class="{style}" x="{x:.1f}" y="{self.top - 6:.1f}" width="{width:.1f}" '
+            f'height="5"><title>{escape(title)}</title></rect>'
+        )
+
     def frame(self, title: str, ticks: Iterable[tuple[float, str]]) -> str:
         """Grid, value axis and its title."""
         parts = []
@@ -90,22 +99,31 @@ class Panel:
         return "".join(parts)
 
     def time_axis(self, *, labels: bool) -> str:
-        """A tick every six hours, a label every day."""
+        """A line every six hours (every hour, of a day or less); days, or hours, by name."""
         parts = []
-        first = math.ceil(self.x.low / (DAY / 4)) * DAY // 4
-        for t in range(first, int(self.x.high) + 1, DAY // 4):
+        unit = DAY // 4 if self._is_long else HOUR
+        first = math.ceil(self.x.low / unit) * unit
+        for t in range(first, int(self.x.high) + 1, unit):
             x, is_day = self.x.at(t), t % DAY == 0
             style = "day" if is_day else "grid"
             parts.append(
                 f'<line class="{style}" x1="{x:.1f}" x2="{x:.1f}" '
                 f'y1="{self.top:.1f}" y2="{self.bottom:.1f}"/>'
             )
-            if labels and is_day:
-                day = datetime.fromtimestamp(t, UTC)
-                parts.append(text(x + 4, self.bottom + 17, f"{day:%a} {day.day} {day:%b}", "tick"))
-            elif labels and t % DAY == DAY // 2:
-                parts.append(text(x, self.bottom + 17, "12:00", "tick middle"))
+            if labels and (label := self._time_label(t)):
+                parts.append(text(x, self.bottom + 17, label, "tick middle"))
         return "".join(parts)
+
+    @property
+    def _is_long(self) -> bool:
+        return self.x.high - self.x.low > DAY
+
+    def _time_label(self, t: int) -> str:
+        """The day at its noon; of a day or less, every hour."""
+        day = datetime.fromtimestamp(t, UTC)
+        if not self._is_long:
+            return f"{day:%H:%M}"
+        return f"{day:%a} {day.day} {day:%b}" if t % DAY == DAY // 2 else ""
 
 
 def panel(times: Sequence[int], low: float, high: float, top: float, height: float) -> Panel:
