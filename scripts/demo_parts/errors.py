@@ -1,5 +1,7 @@
 """What stops the demo."""
 
+from scripts.support.errors import ScriptError
 
-class DemoError(Exception):
+
+class DemoError(ScriptError):
     """The demo cannot go on, or did not show what it must. One sentence."""

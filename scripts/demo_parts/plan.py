@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from oracle.calibrate import load_calibration
 from oracle.feeds.bars import HOUR, FeedError
-from oracle.feeds.scenario import Scenario, load_scenario
+from oracle.feeds.scenario import SPANS, Scenario, load_scenario
 from oracle.models.tails import RiskError
 from oracle.policy import PPM, Calibration, Limits, next_push
 from oracle.risk import Ask, MarginEstimator
@@ -95,6 +95,8 @@ def make_plan(name: str, skip: int = 0, hours: int | None = None) -> Plan:
     Raises:
         DemoError: no such scenario, or a data file that cannot be used.
     """
+    if name not in SPANS:
+        raise DemoError(f"There is no scenario {name!r}, only {', '.join(SPANS)}.")
     try:
         scenario = load_scenario(name)
         calibration = load_calibration(name)

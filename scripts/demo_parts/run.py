@@ -20,8 +20,10 @@ from scripts.demo_parts.errors import DemoError
 from scripts.demo_parts.plan import Plan, deployment_config, find_silence, make_plan
 from scripts.demo_parts.replay import EARLY, Stage, play, set_stage
 from scripts.demo_parts.venue import Market, deploy_venue
+from scripts.support.compilation import refresh
 from scripts.support.config import Config
-from scripts.support.deployment import DeploymentError, step_count
+from scripts.support.deployed import CONTRACTS
+from scripts.support.deployment import step_count
 
 DEPLOYED_BEFORE = 3_600  # [s] before the accounts are opened
 
@@ -50,13 +52,13 @@ def run_demo(
         terminal: where progress and summary go.
 
     Raises:
-        DemoError: anything that stops it, or something it must show and did not.
+        ScriptError: anything that stops it, or something it must show and did not.
     """
     terminal = terminal or Console()
     out = prepare_folder(out)
     try:
         result = _run(make_plan(scenario, skip, hours), port, terminal)
-    except (ChainError, DeploymentError, KeeperError, MessageError) as error:
+    except (ChainError, KeeperError, MessageError) as error:
         raise DemoError(str(error)) from None
     write(out / "report.json", outcome.as_json(result.report))
     write(out / "report.html", result.html)
@@ -92,6 +94,8 @@ def write(path: Path, content: str) -> None:
 def _run(plan: Plan, port: int, terminal: Console) -> Result:
     began = time.monotonic()
     with console.screen(terminal) as screen:
+        screen.begin("Compiling", None)
+        refresh(CONTRACTS.values())
         config = deployment_config(plan)
         begin = plan.start - EARLY - DEPLOYED_BEFORE
         with running_anvil(begin, port) as client, _connected(client):

@@ -17,7 +17,8 @@ from scripts.demo_parts.contracts import Contract
 from scripts.demo_parts.node import FREE, Node
 from scripts.demo_parts.plan import COLLATERAL
 from scripts.support.config import Config
-from scripts.support.deployment import CONTRACTS, Deployment, container, deploy
+from scripts.support.deployed import CONTRACTS, Deployment, container
+from scripts.support.deployment import deploy
 
 WAD: Final = 10**18
 UNIT: Final = 10**6  # of the settlement token, a US dollar

@@ -1,4 +1,4 @@
-"""The demo end to end over the first hours of the crash of 12 March 2020."""
+"""The demo end to end over ten hours of 12 March 2020."""
 
 import json
 
@@ -7,7 +7,7 @@ from rich.console import Console
 
 from scripts.demo_parts.run import run_demo
 
-SKIP, HOURS = 56, 4  # 08:00 to 12:00 of 12 March
+SKIP, HOURS = 50, 10  # 02:00 to 12:00 of 12 March
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_waterfall_ran(report):
 def test_liquidations_add_up(report):
     rows = [row for row in report["liquidations"] if row["step"] == 3]
     charged = sum(_wei(row["amounts"]["charged"]) for row in rows)
-    assert charged == _wei(report["waterfall"]["opposite_side"]["charged"])
+    assert 0 < charged == _wei(report["waterfall"]["opposite_side"]["charged"])
 
 
 def test_page(folder):

@@ -13,7 +13,7 @@ QUIET = Console(quiet=True)
 
 
 def test_unknown_scenario(tmp_path):
-    with pytest.raises(DemoError, match=r"^there is no scenario 'x', only 2020-03-12, .*\.$"):
+    with pytest.raises(DemoError, match=r"^There is no scenario 'x', only 2020-03-12, .*\.$"):
         demo.run_demo("x", tmp_path, terminal=QUIET)
 
 

@@ -51,7 +51,7 @@ def test_a_part():
 
 
 def test_unknown_scenario():
-    with pytest.raises(DemoError, match=r"^there is no scenario '2008-10-10', only .*\.$"):
+    with pytest.raises(DemoError, match=r"^There is no scenario '2008-10-10', only .*\.$"):
         make_plan("2008-10-10")
 
 
