@@ -43,8 +43,8 @@ def __init__(_ledger: address, _engine: address, _liquidator: address):
 # --- accounts --------------------------------------------------------------------------------------------
 
 
-@view
 @external
+@view
 def account_summary(_account: uint256) -> ILens.Summary:
     """
     @notice Equity and requirement of an account, its state and its legs.
@@ -53,9 +53,7 @@ def account_summary(_account: uint256) -> ILens.Summary:
     initial: IRiskEngine.Margin = lens_links._assess(lens_links.INITIAL, book)
     maintenance: IRiskEngine.Margin = lens_links._assess(lens_links.MAINTENANCE, book)
     holder: IClearinghouse.Account = ledger_reader._account(lens_links.LEDGER.address, _account)
-    free: uint256 = fixed_point._positive(
-        initial.equity - convert(initial.requirement, int256)
-    )
+    free: uint256 = fixed_point._positive(initial.equity - convert(initial.requirement, int256))
     withdrawable: uint256 = 0
     if initial.state & BARRED == 0:
         withdrawable = min(free, fixed_point._positive(holder.cash))
@@ -73,8 +71,8 @@ def account_summary(_account: uint256) -> ILens.Summary:
     )
 
 
-@view
 @external
+@view
 def health(_accounts: DynArray[uint256, MAX_ACCOUNTS]) -> DynArray[ILens.Health, MAX_ACCOUNTS]:
     """
     @notice E, MM and state of many accounts, in their order: who is to be liquidated.
@@ -94,8 +92,8 @@ def health(_accounts: DynArray[uint256, MAX_ACCOUNTS]) -> DynArray[ILens.Health,
     return answers
 
 
-@view
 @external
+@view
 def liquidation_price(_account: uint256, _market: uint256) -> (bool, uint256):
     """
     @notice The last price at which E >= MM if only this market moves: for a long the lowest, for a short the highest.
@@ -107,8 +105,8 @@ def liquidation_price(_account: uint256, _market: uint256) -> (bool, uint256):
 # --- trades ----------------------------------------------------------------------------------------------
 
 
-@view
 @external
+@view
 def preview_trade(
     _account: uint256, _market: uint256, _size: int256, _price: uint256, _is_maker: bool
 ) -> ILens.Preview:
@@ -122,8 +120,8 @@ def preview_trade(
     return trade_preview._preview(desk, _size, _price, _is_maker)
 
 
-@view
 @external
+@view
 def max_trade(
     _account: uint256, _market: uint256, _is_buy: bool, _price: uint256, _is_maker: bool
 ) -> uint256:
@@ -138,8 +136,8 @@ def max_trade(
 # --- the protocol ----------------------------------------------------------------------------------------
 
 
-@view
 @external
+@view
 def solvency() -> ILens.Solvency:
     """
     @notice Invariants 1 to 3 as numbers: what is claimed in each market, what is held, what is missing.
@@ -150,8 +148,8 @@ def solvency() -> ILens.Solvency:
 # --- the ledger's words, read out ------------------------------------------------------------------------
 
 
-@view
 @external
+@view
 def account(_account: uint256) -> IClearinghouse.Account:
     """
     @return Cash as of the last touch; `account_summary` counts interest.
@@ -159,14 +157,14 @@ def account(_account: uint256) -> IClearinghouse.Account:
     return ledger_reader._account(lens_links.LEDGER.address, _account)
 
 
-@view
 @external
+@view
 def position(_account: uint256, _market: uint256) -> IClearinghouse.Position:
     return ledger_reader._position(lens_links.LEDGER.address, _account, _market)
 
 
-@view
 @external
+@view
 def market(_market: uint256) -> IClearinghouse.Market:
     return ledger_reader._market(lens_links.LEDGER.address, _market)
 
@@ -174,8 +172,8 @@ def market(_market: uint256) -> IClearinghouse.Market:
 # --- internals -------------------------------------------------------------------------------------------
 
 
-@view
 @internal
+@view
 def _legs(_book: IClearinghouse.Book) -> DynArray[ILens.LegSummary, 16]:
     legs: DynArray[ILens.LegSummary, 16] = []
     for leg: IRiskEngine.Leg in _book.legs:
@@ -187,9 +185,7 @@ def _legs(_book: IClearinghouse.Book) -> DynArray[ILens.LegSummary, 16]:
                 size=leg.size,
                 mark=quote.mark,
                 value=fixed_point._wad_mul_floor(leg.size, g) + leg.base,
-                notional=fixed_point._mul_div_up(
-                    convert(abs(leg.size), uint256), quote.mark, WAD
-                ),
+                notional=fixed_point._mul_div_up(convert(abs(leg.size), uint256), quote.mark, WAD),
             )
         )
     return legs

@@ -111,26 +111,26 @@ def set_parameters(_parameters: ILiquidator.Parameters):
 # --- views -----------------------------------------------------------------------------------------------
 
 
-@view
 @external
+@view
 def LEDGER() -> address:
     return liquidation.LEDGER.address
 
 
-@view
 @external
+@view
 def ENGINE() -> address:
     return liquidation.ENGINE.address
 
 
-@view
 @external
+@view
 def parameters() -> ILiquidator.Parameters:
     return auctions._parameters()
 
 
-@view
 @external
+@view
 def state(_account: uint256) -> uint256:
     """
     @return 0 healthy, 1 called, 2 liquidatable, 3 backstop, 4 bankrupt.
@@ -138,8 +138,8 @@ def state(_account: uint256) -> uint256:
     return liquidation._state_of(self._case_of(_account))
 
 
-@view
 @external
+@view
 def auction(_account: uint256) -> (bool, uint256, uint256):
     """
     @return Whether the clock runs; [s] elapsed on it; [ppm of a market's calm MMR_0] the discount of step 1 now.
@@ -149,8 +149,8 @@ def auction(_account: uint256) -> (bool, uint256, uint256):
     return case.clock.running, case.clock.elapsed, share
 
 
-@view
 @external
+@view
 def terms(_account: uint256, _market: uint256) -> ILiquidator.Terms:
     """
     @notice What `take` would do now; reverts with its reason where it would.
@@ -166,8 +166,8 @@ def terms(_account: uint256, _market: uint256) -> ILiquidator.Terms:
     )
 
 
-@view
 @external
+@view
 def collateral_terms(_account: uint256, _token: uint256) -> ILiquidator.CollateralTerms:
     """
     @notice What `take_collateral` would do now; reverts with its reason where it would.
@@ -186,8 +186,8 @@ def collateral_terms(_account: uint256, _token: uint256) -> ILiquidator.Collater
 # --- internals -------------------------------------------------------------------------------------------
 
 
-@view
 @internal
+@view
 def _case_of(_account: uint256) -> liquidation.Case:
     """
     @dev Unlike a step, a view answers while paused.

@@ -184,8 +184,8 @@ def update_delay(_delay: uint256):
 # --- views -----------------------------------------------------------------------------------------------
 
 
-@pure
 @external
+@pure
 def hash_operation(
     _target: address,
     _amount: uint256,
@@ -199,8 +199,8 @@ def hash_operation(
     return calls._hash_call(_target, _amount, _payload, _predecessor, _salt)
 
 
-@pure
 @external
+@pure
 def hash_operation_batch(
     _targets: DynArray[address, MAX_CALLS],
     _amounts: DynArray[uint256, MAX_CALLS],
@@ -217,8 +217,8 @@ def hash_operation_batch(
 # --- internals -------------------------------------------------------------------------------------------
 
 
-@view
 @internal
+@view
 def _check_executor():
     """
     @dev Role, and the engine running: governance must not act on users who cannot answer.

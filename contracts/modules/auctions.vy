@@ -29,8 +29,8 @@ packed_parameters: uint256
 clocks: HashMap[uint256, uint256]
 
 
-@view
 @internal
+@view
 def _parameters() -> ILiquidator.Parameters:
     return words._unpack_parameters(self.packed_parameters)
 
@@ -54,14 +54,14 @@ def _set_parameters(_p: ILiquidator.Parameters):
     )
 
 
-@view
 @internal
+@view
 def _clock_of(_account: uint256) -> words.Clock:
     return words._unpack_clock(self.clocks[_account])
 
 
-@pure
 @internal
+@pure
 def _touch(
     _clock: words.Clock, _margin: IRiskEngine.Margin, _now: uint256, _p: ILiquidator.Parameters
 ) -> words.Clock:
@@ -72,9 +72,7 @@ def _touch(
     clock: words.Clock = _clock
     if _margin.state & UNKNOWN != 0:
         if clock.running or short:
-            return words.Clock(
-                running=True, cured=clock.cured, touched=_now, elapsed=clock.elapsed
-            )
+            return words.Clock(running=True, cured=clock.cured, touched=_now, elapsed=clock.elapsed)
         return empty(words.Clock)
     if account_state._is_restored(_margin.equity, _margin.requirement):
         return empty(words.Clock)
@@ -102,8 +100,8 @@ def _store(_account: uint256, _before: words.Clock, _after: words.Clock):
         log ILiquidator.AuctionEnded(account=_account)
 
 
-@pure
 @internal
+@pure
 def _share_down(_elapsed: uint256, _p: ILiquidator.Parameters) -> uint256:
     """
     @dev d(t) as a share of the market's calm MMR_0 [ppm] (FORMULAS 4).
@@ -112,8 +110,8 @@ def _share_down(_elapsed: uint256, _p: ILiquidator.Parameters) -> uint256:
     return _p.discount_min + span * min(_elapsed, _p.duration) // _p.duration
 
 
-@pure
 @internal
+@pure
 def _rate_down(_share: uint256, _calm_mmr: uint256) -> uint256:
     """
     @dev A share of the calm MMR_0 as a rate [ppm].
@@ -121,11 +119,9 @@ def _rate_down(_share: uint256, _calm_mmr: uint256) -> uint256:
     return fixed_point._mul_div_down(_calm_mmr, _share, PPM)
 
 
-@pure
 @internal
-def _collateral_discount_down(
-    _elapsed: uint256, _haircut: uint256, _duration: uint256
-) -> uint256:
+@pure
+def _collateral_discount_down(_elapsed: uint256, _haircut: uint256, _duration: uint256) -> uint256:
     """
     @dev From 0 to the haircut, which it reaches at T, then to all of the price at 2T [ppm].
     """
@@ -135,8 +131,8 @@ def _collateral_discount_down(
     return _haircut + (PPM - _haircut) * rest // _duration
 
 
-@pure
 @internal
+@pure
 def _discounted_up(_price: uint256, _discount: uint256) -> uint256:
     """
     @dev Price of a long or a token that is sold: the account gets at least this much.
@@ -144,8 +140,8 @@ def _discounted_up(_price: uint256, _discount: uint256) -> uint256:
     return fixed_point._mul_div_up(_price, PPM - _discount, PPM)
 
 
-@pure
 @internal
+@pure
 def _premium_down(_price: uint256, _discount: uint256) -> uint256:
     """
     @dev Price at which a short is bought back: the account pays at most this much.

@@ -41,8 +41,8 @@ struct Trial:
     in_range: bool
 
 
-@pure
 @internal
+@pure
 def _try(_stand: Stand, _delta: int256, _g: int256) -> Trial:
     """
     @dev `positions._change`: close against, open with, or flip.
@@ -54,7 +54,9 @@ def _try(_stand: Stand, _delta: int256, _g: int256) -> Trial:
     shorts: uint256 = _stand.short.total
     left: int256 = _delta
     is_long: bool = _stand.scaled > 0
-    is_dust: bool = _stand.scaled != 0 and _stand.size == 0  # closed first; a book counts it as cash
+    is_dust: bool = (
+        _stand.scaled != 0 and _stand.size == 0
+    )  # closed first; a book counts it as cash
     if is_dust:
         trial.realised = -_stand.base
     if is_dust or (_stand.size != 0 and is_long != (_delta > 0)):
@@ -85,8 +87,8 @@ def _try(_stand: Stand, _delta: int256, _g: int256) -> Trial:
     return trial
 
 
-@pure
 @internal
+@pure
 def _book_after(
     _book: IClearinghouse.Book, _market: uint256, _trial: Trial, _fee: uint256
 ) -> IClearinghouse.Book:
@@ -107,8 +109,8 @@ def _book_after(
     return book
 
 
-@pure
 @internal
+@pure
 def _without(
     _legs: DynArray[IRiskEngine.Leg, 16], _market: uint256
 ) -> DynArray[IRiskEngine.Leg, 16]:
@@ -119,8 +121,8 @@ def _without(
     return legs
 
 
-@pure
 @internal
+@pure
 def _interest(_shorts: uint256, _side: Side) -> uint256:
     """
     @dev Open interest: the effective shorts [base wad].
@@ -130,8 +132,8 @@ def _interest(_shorts: uint256, _side: Side) -> uint256:
     return self._magnitude(side_index._size_of(-convert(_shorts, int256), _side.scale))
 
 
-@pure
 @internal
+@pure
 def _close(_stand: Stand, _size: uint256, _g: int256) -> side_index.Closed:
     side: Side = self._side(_stand, _stand.scaled > 0)
     return side_index._close(
@@ -146,8 +148,8 @@ def _close(_stand: Stand, _size: uint256, _g: int256) -> side_index.Closed:
     )
 
 
-@pure
 @internal
+@pure
 def _open(_stand: Stand, _delta: int256, _g: int256) -> side_index.Opened:
     side: Side = self._side(_stand, _delta > 0)
     return side_index._open(
@@ -155,8 +157,8 @@ def _open(_stand: Stand, _delta: int256, _g: int256) -> side_index.Opened:
     )
 
 
-@pure
 @internal
+@pure
 def _is_in_range(_stand: Stand, _opened: uint256, _z: int256, _is_long: bool) -> bool:
     """
     @dev FORMULAS 1, asserted by the ledger on opens.
@@ -166,22 +168,22 @@ def _is_in_range(_stand: Stand, _opened: uint256, _z: int256, _is_long: bool) ->
     return valid and self._magnitude(side.credit) < MAX_CREDIT
 
 
-@pure
 @internal
+@pure
 def _side(_stand: Stand, _is_long: bool) -> Side:
     if _is_long:
         return _stand.long
     return _stand.short
 
 
-@pure
 @internal
+@pure
 def _magnitude(_x: int256) -> uint256:
     return convert(abs(_x), uint256)
 
 
-@pure
 @internal
+@pure
 def _with_sign(_x: uint256, _is_positive: bool) -> int256:
     if _is_positive:
         return convert(_x, int256)

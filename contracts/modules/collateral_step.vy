@@ -59,8 +59,8 @@ def _finish(_case: liquidation.Case, _sale: Sale):
     liquidation._close_case(_case, after)
 
 
-@view
 @internal
+@view
 def _sale_of(_case: liquidation.Case, _token: uint256) -> Sale:
     """
     @dev Reverts where the account is not in step 0.
@@ -86,8 +86,8 @@ def _sale_of(_case: liquidation.Case, _token: uint256) -> Sale:
     return sale
 
 
-@pure
 @internal
+@pure
 def _most_of(_sale: Sale, _held: uint256) -> uint256:
     """
     @dev What meets the debt, up to the wei: its payment is less than the debt plus one wad-unit's price.
@@ -97,8 +97,8 @@ def _most_of(_sale: Sale, _held: uint256) -> uint256:
     return min(_held, fixed_point._mul_div_up(_sale.debt, WAD, _sale.price))
 
 
-@pure
 @internal
+@pure
 def _held(_book: IClearinghouse.Book, _token: uint256) -> uint256:
     for holding: IRiskEngine.Holding in _book.holdings:
         if holding.token == _token:
@@ -106,7 +106,7 @@ def _held(_book: IClearinghouse.Book, _token: uint256) -> uint256:
     return 0
 
 
-@pure
 @internal
+@pure
 def _check_amount(_amount: uint256):
     assert _amount > 0, "no collateral"

@@ -24,28 +24,26 @@ def __init__(_ledger: address, _engine: address, _liquidator: address):
     LIQUIDATOR = ILiquidator(_liquidator)
 
 
-@view
 @internal
+@view
 def _book(_account: uint256) -> IClearinghouse.Book:
     return staticcall LEDGER.book(_account)
 
 
-@view
 @internal
+@view
 def _quote(_market: uint256) -> IRiskEngine.Quote:
     return staticcall ENGINE.quote(_market)
 
 
-@view
 @internal
+@view
 def _assess(_basis: uint256, _book: IClearinghouse.Book) -> IRiskEngine.Margin:
-    return staticcall ENGINE.assess(
-        _basis, _book.cash, _book.floor, _book.legs, _book.holdings
-    )
+    return staticcall ENGINE.assess(_basis, _book.cash, _book.floor, _book.legs, _book.holdings)
 
 
-@view
 @internal
+@view
 def _state_of(
     _account: uint256, _initial: IRiskEngine.Margin, _maintenance: IRiskEngine.Margin
 ) -> uint256:

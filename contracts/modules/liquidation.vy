@@ -46,8 +46,8 @@ def __init__(_ledger: address, _engine: address):
     ENGINE = IRiskEngine(_engine)
 
 
-@view
 @internal
+@view
 def _open_case(_account: uint256) -> Case:
     now: uint256 = 0
     paused: bool = False
@@ -56,8 +56,8 @@ def _open_case(_account: uint256) -> Case:
     return self._case_at(_account, now)
 
 
-@view
 @internal
+@view
 def _case_at(_account: uint256, _now: uint256) -> Case:
     parameters: ILiquidator.Parameters = auctions._parameters()
     stored: words.Clock = auctions._clock_of(_account)
@@ -74,28 +74,26 @@ def _case_at(_account: uint256, _now: uint256) -> Case:
     )
 
 
-@view
 @internal
+@view
 def _book_of(_account: uint256) -> IClearinghouse.Book:
     return staticcall LEDGER.book(_account)
 
 
-@view
 @internal
+@view
 def _reference_of(_market: uint256) -> IRiskEngine.Reference:
     return staticcall ENGINE.reference_of(_market)
 
 
-@view
 @internal
+@view
 def _assess(_basis: uint256, _book: IClearinghouse.Book) -> IRiskEngine.Margin:
-    return staticcall ENGINE.assess(
-        _basis, _book.cash, _book.floor, _book.legs, _book.holdings
-    )
+    return staticcall ENGINE.assess(_basis, _book.cash, _book.floor, _book.legs, _book.holdings)
 
 
-@view
 @internal
+@view
 def _debt_of(_book: IClearinghouse.Book) -> uint256:
     """
     @dev max(0, -(cash + sum of V)): what an account without its holdings is short of. [USD wad]
@@ -105,8 +103,8 @@ def _debt_of(_book: IClearinghouse.Book) -> uint256:
     return fixed_point._positive(-self._assess(MAINTENANCE, bare).equity)
 
 
-@view
 @internal
+@view
 def _margin_of(_account: uint256) -> IRiskEngine.Margin:
     return self._assess(MAINTENANCE, self._book_of(_account))
 
@@ -128,8 +126,8 @@ def _end_case(_case: Case):
     auctions._store(_case.account, _case.stored, empty(words.Clock))
 
 
-@pure
 @internal
+@pure
 def _is_over(_case: Case) -> bool:
     """
     @dev The auction ran out.
@@ -137,8 +135,8 @@ def _is_over(_case: Case) -> bool:
     return _case.clock.elapsed >= _case.parameters.duration
 
 
-@view
 @internal
+@view
 def _state_of(_case: Case) -> uint256:
     """
     @dev E_im is asked only where E, MM and the clock do not decide.
@@ -157,8 +155,8 @@ def _state_of(_case: Case) -> uint256:
     )
 
 
-@view
 @internal
+@view
 def _check_taker(_account: uint256, _taker: uint256):
     """
     @dev The caller owns the account that takes; another subaccount of the same owner may.
@@ -167,31 +165,31 @@ def _check_taker(_account: uint256, _taker: uint256):
     assert _taker != _account, "same account"
 
 
-@pure
 @internal
+@pure
 def _check_running(_paused: bool):
     assert not _paused, "paused"
 
 
-@pure
 @internal
+@pure
 def _check_short(_margin: IRiskEngine.Margin):
     assert account_state._is_short(_margin.equity, _margin.requirement), "not liquidatable"
 
 
-@pure
 @internal
+@pure
 def _check_known(_state: uint256):
     assert _state & UNKNOWN == 0, "price unknown"
 
 
-@pure
 @internal
+@pure
 def _check_limit(_within: bool):
     assert _within, "price limit"
 
 
-@pure
 @internal
+@pure
 def _check_improved(_improved: bool):
     assert _improved, "not improved"

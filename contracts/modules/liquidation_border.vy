@@ -44,8 +44,8 @@ struct Exposure:
     load: Load
 
 
-@view
 @internal
+@view
 def _liquidation_price(_account: uint256, _market: uint256) -> (bool, uint256):
     """
     @dev False where no price up to 1e9 USD is the border: safe, or liquidatable, at all of them.
@@ -72,8 +72,8 @@ def _liquidation_price(_account: uint256, _market: uint256) -> (bool, uint256):
     return True, safe
 
 
-@view
 @internal
+@view
 def _exposure(_book: IClearinghouse.Book, _market: uint256) -> Exposure:
     exposure: Exposure = empty(Exposure)
     for leg: IRiskEngine.Leg in _book.legs:
@@ -91,23 +91,21 @@ def _exposure(_book: IClearinghouse.Book, _market: uint256) -> Exposure:
     return exposure
 
 
-@pure
 @internal
+@pure
 def _surplus(_exposure: Exposure, _price: uint256) -> int256:
     """
     @dev E - MM at a price.
     """
     g: int256 = convert(_price, int256) - _exposure.funding
     value: int256 = fixed_point._wad_mul_floor(_exposure.size, g) + _exposure.base
-    notional: uint256 = fixed_point._mul_div_up(
-        book_math._magnitude(_exposure.size), _price, WAD
-    )
+    notional: uint256 = fixed_point._mul_div_up(book_math._magnitude(_exposure.size), _price, WAD)
     mm: uint256 = self._requirement_up(_exposure.load, notional)
     return _exposure.rest + value - convert(mm, int256)
 
 
-@view
 @internal
+@view
 def _load(_market: uint256) -> Load:
     load: Load = empty(Load)
     s_im: uint256 = 0
@@ -130,8 +128,8 @@ def _load(_market: uint256) -> Load:
     return load
 
 
-@pure
 @internal
+@pure
 def _requirement_up(_load: Load, _notional: uint256) -> uint256:
     """
     @dev ceil(R(N)), a ramp's two tables blended before the one rounding (FORMULAS 6).
@@ -142,8 +140,8 @@ def _requirement_up(_load: Load, _notional: uint256) -> uint256:
     return fixed_point._div_up(total, RATE_ONE * _load.ramp)
 
 
-@pure
 @internal
+@pure
 def _numerator(_load: Load, _notional: uint256, _shift: uint256) -> uint256:
     """
     @dev sum of (r_k - r_{k-1})·max(0, N - depth·U_{k-1}) at 1e12; the words are those of `schedules`.
@@ -162,5 +160,5 @@ def _numerator(_load: Load, _notional: uint256, _shift: uint256) -> uint256:
         next: uint256 = calm * PPM + _load.severity * ((entry & M20) - calm)
         total += (next - rate) * (_notional - bound)
         rate = next
-        bound = (entry >> 44) * 10 ** ((entry >> 40) & 15) * _load.depth * UNIT
+        bound = (entry >> 44) * 10**((entry >> 40) & 15) * _load.depth * UNIT
     return total

@@ -70,8 +70,8 @@ def _finish(_case: liquidation.Case):
     liquidation._close_case(_case, after)
 
 
-@view
 @internal
+@view
 def _offer_of(_case: liquidation.Case, _market: uint256) -> Offer:
     """
     @dev Reverts where the account is not in step 1.
@@ -101,8 +101,8 @@ def _offer_of(_case: liquidation.Case, _market: uint256) -> Offer:
     return self._with_bounds(offer, enough, quote.min_size)
 
 
-@pure
 @internal
+@pure
 def _with_bounds(_offer: Offer, _enough: uint256, _min_size: uint256) -> Offer:
     """
     @dev _enough is q*. Where less than the minimum would remain, the whole leg goes.
@@ -118,8 +118,8 @@ def _with_bounds(_offer: Offer, _enough: uint256, _min_size: uint256) -> Offer:
     return offer
 
 
-@pure
 @internal
+@pure
 def _leg_size(_book: IClearinghouse.Book, _market: uint256) -> int256:
     for leg: IRiskEngine.Leg in _book.legs:
         if leg.market == _market and leg.size != 0:
@@ -127,30 +127,30 @@ def _leg_size(_book: IClearinghouse.Book, _market: uint256) -> int256:
     raise "no position"
 
 
-@pure
 @internal
+@pure
 def _fee_up(_size: uint256, _offer: Offer) -> uint256:
     notional: uint256 = fixed_point._mul_div_up(_size, _offer.mark, WAD)
     return fixed_point._mul_div_up(notional, _offer.fee, PPM)
 
 
-@pure
 @internal
+@pure
 def _is_within(_offer: Offer, _limit_price: uint256) -> bool:
     if _offer.size > 0:
         return _offer.price <= _limit_price
     return _offer.price >= _limit_price
 
 
-@pure
 @internal
+@pure
 def _check_before_backstop(_case: liquidation.Case):
     below: bool = account_state._is_below_backstop(_case.margin.equity, _case.margin.requirement)
     assert not (below or liquidation._is_over(_case)), "backstop"
 
 
-@pure
 @internal
+@pure
 def _check_size(_size: uint256, _offer: Offer):
     """
     @dev What remains is nothing or the minimum.

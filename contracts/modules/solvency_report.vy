@@ -22,8 +22,8 @@ MARKETS: constant(uint256) = 32
 SIGNED_RAY: constant(int256) = 10**27
 
 
-@view
 @internal
+@view
 def _solvency() -> ILens.Solvency:
     totals: IClearinghouse.Custody = staticcall lens_links.LEDGER.custody_totals()
     report: ILens.Solvency = ILens.Solvency(
@@ -45,8 +45,8 @@ def _solvency() -> ILens.Solvency:
     return report
 
 
-@view
 @internal
+@view
 def _market(_market: uint256) -> ILens.MarketSolvency:
     ledger: address = lens_links.LEDGER.address
     state: IClearinghouse.Market = ledger_reader._market(ledger, _market)
@@ -69,8 +69,8 @@ def _market(_market: uint256) -> ILens.MarketSolvency:
     )
 
 
-@pure
 @internal
+@pure
 def _claims(_side: IClearinghouse.Side, _g: int256, _is_long: bool) -> int256:
     """
     @dev Q·X: what the side's positions are worth besides their z [USD wad · ray].
@@ -79,8 +79,8 @@ def _claims(_side: IClearinghouse.Side, _g: int256, _is_long: bool) -> int256:
     return convert(_side.total, int256) * x
 
 
-@pure
 @internal
+@pure
 def _size(_side: IClearinghouse.Side, _is_long: bool) -> uint256:
     signed: int256 = convert(_side.total, int256)
     if not _is_long:
@@ -88,16 +88,16 @@ def _size(_side: IClearinghouse.Side, _is_long: bool) -> uint256:
     return convert(abs(side_index._size_of(signed, _side.scale)), uint256)
 
 
-@view
 @internal
+@view
 def _is_used(_market: uint256) -> bool:
     traded: bool = staticcall lens_links.LEDGER.tally_word(_market) != 0
     open: bool = staticcall lens_links.LEDGER.side_word(_market) != 0
     return traded or open
 
 
-@view
 @internal
+@view
 def _held() -> int256:
     """
     @dev Settlement tokens in the ledger's possession [USD wad].
@@ -105,4 +105,4 @@ def _held() -> int256:
     token: address = staticcall lens_links.LEDGER.settlement()
     units: uint256 = staticcall IERC20(token).balanceOf(lens_links.LEDGER.address)
     decimals: uint8 = staticcall IERC20Detailed(token).decimals()
-    return convert(units * 10 ** convert(18 - decimals, uint256), int256)
+    return convert(units * 10**convert(18 - decimals, uint256), int256)

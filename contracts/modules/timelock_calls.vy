@@ -34,8 +34,8 @@ event CallSalt:
     salt: bytes32
 
 
-@pure
 @internal
+@pure
 def _hash_call(
     _target: address,
     _amount: uint256,
@@ -46,8 +46,8 @@ def _hash_call(
     return keccak256(abi_encode(_target, _amount, _payload, _predecessor, _salt))
 
 
-@pure
 @internal
+@pure
 def _hash_batch(
     _targets: DynArray[address, MAX_CALLS],
     _amounts: DynArray[uint256, MAX_CALLS],

@@ -49,8 +49,8 @@ struct Draft:
     initial: IRiskEngine.Margin
 
 
-@view
 @internal
+@view
 def _desk(_account: uint256, _market: uint256) -> Desk:
     ledger: address = lens_links.LEDGER.address
     holder: IClearinghouse.Account = ledger_reader._account(ledger, _account)
@@ -82,8 +82,8 @@ def _desk(_account: uint256, _market: uint256) -> Desk:
     )
 
 
-@view
 @internal
+@view
 def _preview(_desk: Desk, _size: int256, _price: uint256, _is_maker: bool) -> ILens.Preview:
     draft: Draft = self._draft(_desk, _size, _price, _is_maker)
     reason: String[32] = self._reason(_desk, draft, _size, _price, _is_maker)
@@ -102,8 +102,8 @@ def _preview(_desk: Desk, _size: int256, _price: uint256, _is_maker: bool) -> IL
     )
 
 
-@view
 @internal
+@view
 def _max_size(_desk: Desk, _is_buy: bool, _price: uint256, _is_maker: bool) -> uint256:
     """
     @dev Beyond what closes the position, a size is allowed up to one border (E - IM is concave in it).
@@ -128,8 +128,8 @@ def _max_size(_desk: Desk, _is_buy: bool, _price: uint256, _is_maker: bool) -> u
     return self._bisect(_desk, 0, part, _is_buy, _price, _is_maker)
 
 
-@view
 @internal
+@view
 def _border(
     _desk: Desk, _allowed: uint256, _is_buy: bool, _price: uint256, _is_maker: bool
 ) -> uint256:
@@ -142,8 +142,8 @@ def _border(
     return low
 
 
-@view
 @internal
+@view
 def _bisect(
     _desk: Desk,
     _allowed: uint256,
@@ -168,8 +168,8 @@ def _bisect(
     return low
 
 
-@view
 @internal
+@view
 def _is_allowed(
     _desk: Desk, _size: uint256, _is_buy: bool, _price: uint256, _is_maker: bool
 ) -> bool:
@@ -180,8 +180,8 @@ def _is_allowed(
     return self._reason(_desk, draft, size, _price, _is_maker) == ""
 
 
-@view
 @internal
+@view
 def _draft(_desk: Desk, _size: int256, _price: uint256, _is_maker: bool) -> Draft:
     draft: Draft = empty(Draft)
     draft.price = _price
@@ -199,8 +199,8 @@ def _draft(_desk: Desk, _size: int256, _price: uint256, _is_maker: bool) -> Draf
     return draft
 
 
-@view
 @internal
+@view
 def _reason(
     _desk: Desk, _draft: Draft, _size: int256, _price: uint256, _is_maker: bool
 ) -> String[32]:
@@ -229,8 +229,8 @@ def _reason(
     return self._gate(_desk, _draft)
 
 
-@view
 @internal
+@view
 def _gate(_desk: Desk, _draft: Draft) -> String[32]:
     reduces: bool = self._reduces(_desk.stand.size, _draft.trial.size)
     after: uint256 = book_math._magnitude(_draft.trial.size)
@@ -254,8 +254,8 @@ def _gate(_desk: Desk, _draft: Draft) -> String[32]:
     return ""
 
 
-@view
 @internal
+@view
 def _improves(_before: IClearinghouse.Book, _after: IClearinghouse.Book) -> bool:
     before: IRiskEngine.Margin = lens_links._assess(lens_links.MAINTENANCE, _before)
     after: IRiskEngine.Margin = lens_links._assess(lens_links.MAINTENANCE, _after)
@@ -264,8 +264,8 @@ def _improves(_before: IClearinghouse.Book, _after: IClearinghouse.Book) -> bool
     )
 
 
-@pure
 @internal
+@pure
 def _is_over_cap(_desk: Desk, _interest: uint256) -> bool:
     """
     @dev OI' > H, USD at mark.
@@ -275,8 +275,8 @@ def _is_over_cap(_desk: Desk, _interest: uint256) -> bool:
     return _interest * _desk.quote.mark > _desk.quote.open_interest_cap * WAD
 
 
-@pure
 @internal
+@pure
 def _reduces(_before: int256, _after: int256) -> bool:
     """
     @dev Towards zero, not through it.
@@ -286,14 +286,14 @@ def _reduces(_before: int256, _after: int256) -> bool:
     return _after < _before or (_after == 0 and _before != 0)
 
 
-@pure
 @internal
+@pure
 def _distance(_a: uint256, _b: uint256) -> uint256:
     return max(_a, _b) - min(_a, _b)
 
 
-@view
 @internal
+@view
 def _side(_ledger: address, _market: uint256, _is_long: bool) -> book_math.Side:
     side: IClearinghouse.Side = ledger_reader._side(_ledger, _market, _is_long)
     return book_math.Side(
@@ -304,11 +304,9 @@ def _side(_ledger: address, _market: uint256, _is_long: bool) -> book_math.Side:
     )
 
 
-@view
 @internal
-def _is_current(
-    _ledger: address, _market: uint256, _position: IClearinghouse.Position
-) -> bool:
+@view
+def _is_current(_ledger: address, _market: uint256, _position: IClearinghouse.Position) -> bool:
     """
     @dev Not of an ended epoch.
     """

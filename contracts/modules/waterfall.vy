@@ -111,8 +111,8 @@ def _settle_leg(
     return split
 
 
-@view
 @internal
+@view
 def _insure(_market: uint256, _share: uint256) -> uint256:
     """
     @dev b_m = min(D_m, bucket_m, fund assets left): nothing, until there is an insurance fund.
@@ -139,9 +139,7 @@ def _sure_down(_market: uint256, _is_long: bool) -> uint256:
         little, and where the mark moved against the side too much (docs/decisions).
     """
     reference: IRiskEngine.Reference = staticcall liquidation.ENGINE.reference_of(_market)
-    side: IClearinghouse.Side = ledger_reader._side(
-        liquidation.LEDGER.address, _market, _is_long
-    )
+    side: IClearinghouse.Side = ledger_reader._side(liquidation.LEDGER.address, _market, _is_long)
     surety: words.Surety = self._surety_of(_market, _is_long, side, reference)
     g: int256 = convert(reference.mark, int256) - reference.funding
     index: int256 = side_index._settled_credit(_is_long, g, side.scale, side.credit)
@@ -175,11 +173,9 @@ def _surety_of(
     return surety
 
 
-@pure
 @internal
-def _split_of(
-    _closed: DynArray[IClearinghouse.ClosedLeg, 16], _deficit: uint256
-) -> Split:
+@pure
+def _split_of(_closed: DynArray[IClearinghouse.ClosedLeg, 16], _deficit: uint256) -> Split:
     split: Split = empty(Split)
     split.deficit = _deficit
     for leg: IClearinghouse.ClosedLeg in _closed:
@@ -188,8 +184,8 @@ def _split_of(
     return split
 
 
-@pure
 @internal
+@pure
 def _share_of(_loss: uint256, _split: Split) -> uint256:
     """
     @dev D_m = D·w_m/W; the last losing market takes the rounding.
@@ -201,8 +197,8 @@ def _share_of(_loss: uint256, _split: Split) -> uint256:
     return fixed_point._mul_div_down(_split.deficit, _loss, _split.loss)
 
 
-@view
 @internal
+@view
 def _frozen_markets(_case: liquidation.Case) -> uint256:
     """
     @dev Bit m: the leg in market m has an unknown price; not all may. A position of an ended epoch needs no
@@ -220,8 +216,8 @@ def _frozen_markets(_case: liquidation.Case) -> uint256:
     return frozen
 
 
-@view
 @internal
+@view
 def _check_resolvable(_case: liquidation.Case):
     """
     @dev Names the state of an account that is not for step 3.
@@ -232,8 +228,8 @@ def _check_resolvable(_case: liquidation.Case):
     assert state != account_state.LIQUIDATABLE, "auction running"
 
 
-@view
 @internal
+@view
 def _check_collateral(_book: IClearinghouse.Book):
     """
     @dev Collateral meets a debt before anyone else does. Where there is none (cash + sum of V >= 0, the haircuts
@@ -250,8 +246,8 @@ def _check_collateral(_book: IClearinghouse.Book):
             return
 
 
-@view
 @internal
+@view
 def _deficit_of(_case: liquidation.Case, _frozen: uint256, _cash: int256) -> uint256:
     """
     @dev D = max(0, -E) after the close. What is left behind, legs and collateral of unknown price, counts at its
@@ -261,5 +257,3 @@ def _deficit_of(_case: liquidation.Case, _frozen: uint256, _cash: int256) -> uin
         return fixed_point._positive(-_cash)
     left: IRiskEngine.Margin = liquidation._margin_of(_case.account)
     return min(fixed_point._positive(-left.equity), fixed_point._positive(-_cash))
-
-

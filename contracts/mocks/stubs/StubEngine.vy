@@ -87,8 +87,8 @@ def begin_aftermath(_market: uint256):
     self.markets[_market].state |= 2
 
 
-@view
 @external
+@view
 def assess(
     _basis: uint256,
     _cash: int256,
@@ -124,8 +124,8 @@ def assess(
     return margin
 
 
-@view
 @external
+@view
 def quote(_market: uint256) -> IRiskEngine.Quote:
     market: Market = self.markets[_market]
     state: uint256 = market.state
@@ -143,8 +143,8 @@ def quote(_market: uint256) -> IRiskEngine.Quote:
     )
 
 
-@view
 @external
+@view
 def reference_of(_market: uint256) -> IRiskEngine.Reference:
     market: Market = self.markets[_market]
     reference: uint256 = market.reference
@@ -160,8 +160,8 @@ def reference_of(_market: uint256) -> IRiskEngine.Reference:
     )
 
 
-@view
 @external
+@view
 def liquidation_size(
     _market: uint256, _size: int256, _equity: int256, _requirement: uint256, _fee: uint256
 ) -> uint256:
@@ -176,13 +176,11 @@ def liquidation_size(
     if need <= 0:
         return 0
     scaled: uint256 = convert(need, uint256) * PPM * WAD
-    return min(
-        whole, fixed_point._div_up(scaled, market.mark * (5 * market.mm - 4 * _fee))
-    )
+    return min(whole, fixed_point._div_up(scaled, market.mark * (5 * market.mm - 4 * _fee)))
 
 
-@view
 @external
+@view
 def collateral_value(_holdings: DynArray[IRiskEngine.Holding, 8]) -> (uint256, uint256):
     value: uint256 = 0
     state: uint256 = 0
@@ -193,14 +191,14 @@ def collateral_value(_holdings: DynArray[IRiskEngine.Holding, 8]) -> (uint256, u
     return value, state
 
 
-@view
 @external
+@view
 def collateral_terms(_token: uint256) -> (uint256, uint256, uint256):
     token: Token = self.tokens[_token]
     return token.haircut, token.price, token.state
 
 
-@view
 @external
+@view
 def clock() -> (uint256, bool):
     return block.timestamp - self.paused_total, self.paused
