@@ -25,7 +25,7 @@ DEPLOYABLES = $(shell find contracts -name '[A-Z]*.vy' -not -path '*/mocks/*' | 
 IN_PROCESS = $(wildcard tests/unit tests/scenarios tests/stateful)
 UNIT := python -m pytest -p no:ape_test -n $(WORKERS)
 
-.PHONY: help install lock demo test test-long mutants lint format bench sizes clean
+.PHONY: help install lock demo test test-all test-long mutants lint format bench sizes clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,12 +69,12 @@ lock: install ## Resolve requirements.lock anew from pyproject.toml, for both Py
 demo: install ## Replay a market day through the protocol on a local chain (SCENARIO=2020-03-12)
 	@ape run demo --scenario $(SCENARIO)
 
-test: install ## Run the tests: pure Python and in-process EVM, mutants, then Ape on Anvil
-	@echo "In process: units, attack scenarios, state machine"
-	@$(UNIT) -m "not long" --dist worksteal -q $(IN_PROCESS)
-	@echo "Mutants of the money paths: each must be noticed"
+test: install ## Run the tests in process: units, bugs, wallets' typed data
+	@$(UNIT) -m "not long" --dist worksteal -q tests/unit
+
+test-all: test ## The same, then attack scenarios, state machine, mutants, and Ape on Anvil
+	@$(UNIT) -m "not long" --dist worksteal -q $(wildcard tests/scenarios tests/stateful)
 	@python -m tests.mutants
-	@echo "On Anvil: deployment, governance, roles, wallets, the state machine, hours of the demo"
 	@ape compile --force > /dev/null
 	@ape test tests/functional --network $(NETWORK) -m "not long" -v WARNING -q
 

@@ -117,7 +117,7 @@ class Bench:
             w.d.liquidator.poke(account, sender=w.keeper)
             terms = w.d.liquidator.terms(account, 0)
             receipt = w.d.liquidator.take(
-                account, 0, terms.most, taker, 0, sender=w.sender(taker)
+                account, 0, terms.most, taker, 2**255, sender=w.sender(taker)
             )
             self.gas[f"liquidation/{count}"] = receipt.gas_used
             self.recover()
@@ -190,11 +190,11 @@ class Bench:
         )
 
     def fall_to(self, account: int, reached: Callable[[int, int], bool]) -> None:
-        """Every mark falls by half a percent a report until the account is there."""
+        """Every mark falls by a percent a report until the account is there."""
         for _ in range(200):
             if reached(*self.w.healthy(account)):
                 return
-            self.w.report({m: p * 995 // 1000 for m, p in self.w.prices.items()})
+            self.w.report({m: p * 99 // 100 for m, p in self.w.prices.items()})
         raise click.ClickException("The account did not fall.")
 
     def recover(self) -> None:
@@ -229,8 +229,11 @@ def markdown(gas: dict[str, int]) -> str:
 def cli(cli_ctx: Any, provider: Any, out: Path) -> None:
     """Measure the gas of every operation on a local node and write build/bench/gas.json."""
     logger.set_level("WARNING")
-    gas = Bench().run()
+    bench = Bench()
+    try:
+        gas = bench.run()
+    finally:
+        Console().print(show(bench.gas))
     out.mkdir(parents=True, exist_ok=True)
     (out / "gas.json").write_text(json.dumps(gas, indent=2, sort_keys=True) + "\n")
     (out / "gas.md").write_text(markdown(gas))
-    Console().print(show(gas))

@@ -144,7 +144,11 @@ class BenchWorld:
             for j in range(len(SIGNERS))
         ]
         signed = sorted(
-            (int(s.address, 16), row, sign(Report(observed, tuple(assets), tuple(row)), self.engine, s))
+            (
+                int(s.address, 16),
+                row,
+                sign(Report(observed, tuple(assets), tuple(row)), self.engine, s),
+            )
             for s, row in zip(SIGNERS, rows, strict=True)
         )
         flat = [quote for _, row, _ in signed for quote in row]
@@ -153,7 +157,9 @@ class BenchWorld:
 
     def push(self, severity: int, depth: int, assets: range) -> Any:
         inputs, until = b"\x11" * 32, ape.chain.pending_timestamp + 300
-        lines = tuple(Line(a, severity, depth, int(self.d.settings.line_of(a).pushed)) for a in assets)
+        lines = tuple(
+            Line(a, severity, depth, int(self.d.settings.line_of(a).pushed)) for a in assets
+        )
         signed = sorted(
             (int(s.address, 16), sign(Push(inputs, until, lines), self.engine, s)) for s in SIGNERS
         )
@@ -177,9 +183,7 @@ class BenchWorld:
 
     def open(self, usd: int, sub: int = 0, owner: LocalAccount | None = None) -> int:
         """A CROSS account with that much cash, of a new owner who holds a few tokens besides."""
-        key = owner or Account.from_key(
-            (0xACC0_0000 + len(self.keys) + 1).to_bytes(32, "big")
-        )
+        key = owner or Account.from_key((0xACC0_0000 + len(self.keys) + 1).to_bytes(32, "big"))
         account = account_id(key.address, sub)
         self.keys[account] = key
         self.provider.set_balance(key.address, 10**24)
