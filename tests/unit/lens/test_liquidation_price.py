@@ -139,7 +139,8 @@ def test_liquidation_price__random_books__border(
             most = hall.lens.max_trade(account, market, share > 0, hall.mark(market), False)
             size = most * share // 10**6
             if abs(size) >= 10**15:
-                hall.buy(account, size, market)
+                mark = hall.mark(market)
+                assert hall.attempt(account, hall.flat(), market, size, mark, False) == ""
         if is_cut:
             hall.buy(hall.flat(), 50 * WAD)
             hall.cut(0, hall.lens.position(account, 0).size > 0)
