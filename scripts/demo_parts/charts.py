@@ -94,7 +94,7 @@ def equity_chart(recorder: Recorder, names: Mapping[int, str], silence: Span | N
 def payers_chart(rows: Sequence[tuple[str, str, float, str]]) -> str:
     """Bars: what was paid, by whom. Rows are (what, by whom, USD, colour)."""
     most = max((amount for _, _, amount, _ in rows), default=0.0) or 1.0
-    left, right, height = 390.0, 130.0, 34.0
+    left, right, height = 300.0, 130.0, 40.0
     parts = []
     for i, (what, payer, amount, colour) in enumerate(rows):
         y = 8 + i * height

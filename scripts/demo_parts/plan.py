@@ -27,6 +27,7 @@ LOCAL_CONFIG: Final = "scripts/config/local.toml"
 STEP: Final = 300  # [s]
 HOURLY: Final = HOUR // STEP
 MOVE_UNIT: Final = 1_000  # [ppm] the guard is set in tenths of a per cent
+MOST_PREMIUM: Final = 2_000  # [ppm]
 COLLATERAL: Final = "WETH"
 COLLATERAL_OF: Final = "ETH"  # whose price and severity the collateral token has
 
@@ -39,6 +40,7 @@ class Plan:
     calibration: dict[str, Calibration]
     steps: list[tuple[int, dict[str, int]]]  # time, price [USD wad] by symbol
     asks: dict[int, dict[str, Ask]]  # by the hour
+    premiums: dict[int, dict[str, int]]  # [ppm] by the hour, for funding
 
     @property
     def name(self) -> str:
@@ -102,12 +104,14 @@ def make_plan(name: str, skip: int = 0, hours: int | None = None) -> Plan:
         calibration = load_calibration(name)
         last = None if hours is None else (skip + hours) * HOURLY
         steps = list(scenario.steps(STEP))[skip * HOURLY : last]
-        asks = {time: _asks(scenario, calibration, time) for time, _ in steps[::HOURLY]}
+        hourly = [time for time, _ in steps[::HOURLY]]
+        asks = {time: _asks(scenario, calibration, time) for time in hourly}
+        premiums = {time: _premiums(scenario, time) for time in hourly}
     except (FeedError, RiskError, OSError, ValueError) as error:
         raise DemoError(str(error)) from None
     if not steps:
         raise DemoError(f"Scenario {name} has no hour {skip}.")
-    return Plan(scenario, calibration, steps, asks)
+    return Plan(scenario, calibration, steps, asks, premiums)
 
 
 def deployment_config(plan: Plan, path: str = LOCAL_CONFIG) -> Config:
@@ -141,6 +145,16 @@ def _asks(scenario: Scenario, calibration: dict[str, Calibration], time: int) ->
         )
         for symbol in scenario.symbols
     }
+
+
+def _premiums(scenario: Scenario, time: int) -> dict[str, int]:
+    """Of the perpetual over the mark at the last closes, within bounds: only funding uses it."""
+    premiums = {}
+    for symbol in scenario.symbols:
+        mark, traded = (bars[symbol].before(time) for bars in (scenario.mark, scenario.traded))
+        premium = round(PPM * (float(traded.close[-1]) / float(mark.close[-1]) - 1.0))
+        premiums[symbol] = max(-MOST_PREMIUM, min(MOST_PREMIUM, premium))
+    return premiums
 
 
 def _market_values(plan: Plan, market: dict[str, Any]) -> dict[str, Any]:

@@ -152,7 +152,10 @@ def _fund(stage: Stage, notional: int) -> None:
 def _report(stage: Stage, time: int, prices: Mapping[str, int]) -> None:
     """Prices each time, load lines every hour."""
     venue, keeper = stage.venue, stage.keeper
-    quotes = {venue.markets[symbol]: Quote(price) for symbol, price in prices.items()}
+    premiums = stage.plan.premiums[time - time % HOUR]
+    quotes = {
+        venue.markets[symbol]: Quote(price, premiums[symbol]) for symbol, price in prices.items()
+    }
     quotes[venue.collateral_asset] = Quote(prices[COLLATERAL_OF])
     venue.node.note(keeper.report(time, quotes), "report")
     if time % HOUR:

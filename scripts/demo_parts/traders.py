@@ -144,7 +144,7 @@ class Crowd:
             self._venue.deposit(member.person, amount)
 
     def _cut(self, member: Member, time: int, views: Mapping[str, Market], now: Health) -> None:
-        """Half of the largest leg, once an hour, while called or worse."""
+        """Half of the largest leg, while called or worse; tried once an hour."""
         if now.state < CALLED or time < member.last_cut + PAUSE or now.equity < 0:
             return
         legs = self._venue.legs(member.account)
@@ -154,5 +154,6 @@ class Crowd:
         symbol = self._venue.symbols[leg.market]
         half = abs(leg.size) // 2 // SIZE_UNIT * SIZE_UNIT
         size = -half if leg.size > 0 else half
-        if half and self._desk.cross(member.person, symbol, size, views[symbol], reduce_only=True):
+        if half:
+            self._desk.cross(member.person, symbol, size, views[symbol], reduce_only=True)
             member.last_cut = time

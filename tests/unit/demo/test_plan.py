@@ -38,6 +38,13 @@ def test_config_is_one_the_contracts_take(plan):
         assert market.brackets[0].mm_calm == plan.calibration[market.symbol].schedule.calm_mmr[0]
 
 
+def test_premiums_are_modest_and_move(plan):
+    assert sorted(plan.premiums) == sorted(plan.asks)
+    found = {row["BTC"] for row in plan.premiums.values()}
+    assert len(found) > 50
+    assert all(abs(premium) <= 2_000 for premium in found)
+
+
 def test_every_scenario_has_its_silence(plan):
     silence = find_silence(plan, deployment_config(plan))
     assert silence is not None

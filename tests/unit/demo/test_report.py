@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from scripts.demo_parts.plan import make_plan
 from scripts.demo_parts.recorder import Recorder
 from scripts.demo_parts.venue import WAD, Health, Market
 
+ROOT = Path(__file__).parents[3]
 NAMES = {1: "cross-<1>", 2: "iso-2", 3: "bot-quick"}
 BOOKS = Books(
     tokens=10**24,
@@ -93,9 +95,8 @@ def test_keys_that_others_rely_on(report):
 
 
 def test_documented_keys_are_the_keys(report):
-    from pathlib import Path
-
-    documented = set(re.findall(r"^\| `(\w+)` ", Path("docs/demo.md").read_text(), re.M))
+    page_of_documentation = (ROOT / "docs/demo.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)` ", page_of_documentation, re.M))
     assert documented == set(report)
 
 
