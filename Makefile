@@ -25,7 +25,7 @@ DEPLOYABLES = $(shell find contracts -name '[A-Z]*.vy' -not -path '*/mocks/*' | 
 IN_PROCESS = $(wildcard tests/unit tests/scenarios tests/stateful)
 UNIT := python -m pytest -p no:ape_test -n $(WORKERS)
 
-.PHONY: help install lock demo test test-all test-long mutants lint format bench sizes clean
+.PHONY: help install lock demo test test-long mutants lint format bench sizes clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,11 +69,8 @@ lock: install ## Resolve requirements.lock anew from pyproject.toml, for both Py
 demo: install ## Replay a market day through the protocol on a local chain (SCENARIO=2020-03-12)
 	@ape run demo --scenario $(SCENARIO)
 
-test: install ## Run the tests in process: units, bugs, wallets' typed data
-	@$(UNIT) -m "not long" --dist worksteal -q tests/unit
-
-test-all: test ## The same, then attack scenarios, state machine, mutants, and Ape on Anvil
-	@$(UNIT) -m "not long" --dist worksteal -q $(wildcard tests/scenarios tests/stateful)
+test: install ## Run all tests: in process, attack scenarios, state machine, mutants, Ape on Anvil
+	@$(UNIT) -m "not long" --dist worksteal -q $(IN_PROCESS)
 	@python -m tests.mutants
 	@ape compile --force > /dev/null
 	@ape test tests/functional --network $(NETWORK) -m "not long" -v WARNING -q
