@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-from ape.cli import ConnectedProviderCommand, ape_cli_context
-from ape.logging import logger
-from rich.console import Console
+from ape.logging import LogLevel, logger
 from rich.progress import track
 from rich.table import Table
 
+from scripts.support.anvil import connected, running_anvil
 from scripts.support.bench_world import UNIT, WAD, BenchWorld
+from scripts.support.compilation import refresh
+from scripts.support.deployed import CONTRACTS
+from scripts.support.terminal import console, in_one_sentence
 
 GOALS = {
     "deposit": 55_000,
@@ -223,17 +226,19 @@ def markdown(gas: dict[str, int]) -> str:
     return "\n".join(["| operation | gas | goal |", "|---|---|---|", *rows]) + "\n"
 
 
-@click.command(cls=ConnectedProviderCommand)
-@ape_cli_context()
+@click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/bench"))
-def cli(cli_ctx: Any, provider: Any, out: Path) -> None:
+@in_one_sentence
+def cli(out: Path) -> None:
     """Measure the gas of every operation on a local node and write build/bench/gas.json."""
-    logger.set_level("WARNING")
-    bench = Bench()
-    try:
-        gas = bench.run()
-    finally:
-        Console().print(show(bench.gas))
+    logger.set_level(LogLevel.ERROR)
+    refresh(CONTRACTS.values())
+    with running_anvil(int(time.time())) as client, connected(client):
+        bench = Bench()
+        try:
+            gas = bench.run()
+        finally:
+            console.print(show(bench.gas))
     out.mkdir(parents=True, exist_ok=True)
     (out / "gas.json").write_text(json.dumps(gas, indent=2, sort_keys=True) + "\n")
     (out / "gas.md").write_text(markdown(gas))

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ape
 from rich.console import Console
 
 from oracle.chain import ChainError, Client
 from oracle.keeper import KeeperError
 from oracle.signing import MessageError
 from scripts.demo_parts import books, cast, console, outcome, page
-from scripts.demo_parts.anvil import running_anvil
 from scripts.demo_parts.errors import DemoError
 from scripts.demo_parts.plan import Plan, deployment_config, find_silence, make_plan
 from scripts.demo_parts.replay import EARLY, Stage, play, set_stage
 from scripts.demo_parts.venue import Market, deploy_venue
+from scripts.support.anvil import connected, running_anvil
 from scripts.support.compilation import refresh
 from scripts.support.config import Config
 from scripts.support.deployed import CONTRACTS
@@ -98,7 +97,7 @@ def _run(plan: Plan, port: int, terminal: Console) -> Result:
         refresh(CONTRACTS.values())
         config = deployment_config(plan)
         begin = plan.start - EARLY - DEPLOYED_BEFORE
-        with running_anvil(begin, port) as client, _connected(client):
+        with running_anvil(begin, port) as client, connected(client):
             stage = _set_up(plan, config, client, screen)
             ready = time.monotonic()
             _replay(stage, screen)
@@ -116,12 +115,6 @@ def _run(plan: Plan, port: int, terminal: Console) -> Result:
         seconds={"setup": ready - began, "replay": time.monotonic() - ready},
     )
     return Result(report, page.render(report, stage.recorder, names))
-
-
-def _connected(client: Client) -> Any:
-    """Ape on our node."""
-    settings = {"host": client.url}
-    return ape.networks.ethereum.local.use_provider("foundry", provider_settings=settings)
 
 
 def _set_up(plan: Plan, config: Config, client: Client, screen: console.Screen) -> Stage:

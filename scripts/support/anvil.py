@@ -1,4 +1,4 @@
-"""An Anvil of the demo's own: Ape would start one that records every step of every transaction."""
+"""An Anvil of our own: Ape would start one that records every step of every transaction, in memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
+
+import ape
 
 from oracle.chain import ChainError, Client
 from oracle.keeper import LOCAL_CHAIN, LOCAL_MNEMONIC
-from scripts.demo_parts.errors import DemoError
+from scripts.support.errors import ScriptError
 
 HOST: Final = "127.0.0.1"
 START_WITHIN: Final = 30.0  # [s]
@@ -30,11 +32,11 @@ def running_anvil(timestamp: int, port: int = 0) -> Iterator[Client]:
         port: 0 takes a free one.
 
     Raises:
-        DemoError: Anvil is missing or does not start, or the port is taken.
+        ScriptError: Anvil is missing or does not start, or the port is taken.
     """
     binary = shutil.which("anvil")
     if binary is None:
-        raise DemoError("Anvil is not on PATH: `make install` installs it.")
+        raise ScriptError("Anvil is not on PATH: `make install` installs it.")
     port = _free_port(port)
     process = subprocess.Popen(
         [binary, *_options(timestamp, port)],
@@ -46,6 +48,12 @@ def running_anvil(timestamp: int, port: int = 0) -> Iterator[Client]:
         yield _client_when_ready(process, port)
     finally:
         _stop(process)
+
+
+def connected(client: Client) -> Any:
+    """Ape on that chain, as a context."""
+    settings = {"host": client.url}
+    return ape.networks.ethereum.local.use_provider("foundry", provider_settings=settings)
 
 
 def _options(timestamp: int, port: int) -> list[str]:
@@ -71,7 +79,7 @@ def _free_port(port: int) -> int:
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError):
-            raise DemoError(f"Port {port} is taken: name another with --port.") from None
+            raise ScriptError(f"Port {port} is taken: name another with --port.") from None
         return int(probe.getsockname()[1])
 
 
@@ -80,14 +88,14 @@ def _client_when_ready(process: subprocess.Popen[bytes], port: int) -> Client:
     end = time.monotonic() + START_WITHIN
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise DemoError(f"Anvil did not start: {_last_words(process)}.")
+            raise ScriptError(f"Anvil did not start: {_last_words(process)}.")
         try:
             client.block_time()
         except ChainError:
             time.sleep(0.05)
         else:
             return client
-    raise DemoError(f"Anvil did not answer within {START_WITHIN:.0f} s.")
+    raise ScriptError(f"Anvil did not answer within {START_WITHIN:.0f} s.")
 
 
 def _last_words(process: subprocess.Popen[bytes]) -> str:
