@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from scripts.demo_parts.recorder import STATES, MarketPath, Recorder
+from scripts.demo_parts.recorder import STATES, Liquidation, MarketPath, Recorder
 from scripts.demo_parts.svg import (
-    RIGHT,
+    LEFT,
     WIDTH,
     Panel,
     drawing,
@@ -22,6 +22,7 @@ WAD: Final = 10**18
 PPM: Final = 1_000_000
 BLUE, RED, AMBER, GREY = "#1f5fa8", "#c8372d", "#d98e04", "#8b95a1"
 SEVERITY, SETTLING = "#e9b6b0", "#f6ecd2"
+TAKEN, CLOSED = "#f0a43c", "#5b1331"  # on the price: a partial take-over, a position closed
 STATE_COLOURS: Final = ("#5b9a6f", "#f0c24b", "#ec8a3a", "#cf4040", "#5b1331", "#dfe3e8")
 LINE_COLOURS: Final = ("#1f5fa8", "#c8372d", "#2f8f5b", "#8a4fb0", "#d98e04", "#3b8ea5")
 NO_REPORTS: Final = "no report reaches the chain"
@@ -29,9 +30,10 @@ LARGEST: Final = len(LINE_COLOURS)
 Span = tuple[int, int]
 
 
-def market_chart(symbol: str, times: Sequence[int], path: MarketPath, silence: Span | None) -> str:
-    """Price, severity and margin rates of one market, one above the other."""
-    price, top, height = [p / WAD for p in path.price], 34.0, 210.0
+def market_chart(symbol: str, recorder: Recorder, silence: Span | None) -> str:
+    """Price with liquidations, severity and margin rates of one market, one above the other."""
+    times, path = recorder.times, recorder.paths[symbol]
+    price, top, height = [p / WAD for p in path.price], 44.0, 210.0
     mark = [p / WAD for p in path.mark]
     low, high = min(price + mark), max(price + mark)
     margin = (high - low) * 0.06 or 1.0
@@ -41,11 +43,12 @@ def market_chart(symbol: str, times: Sequence[int], path: MarketPath, silence: S
     lower = panel(times, 0.0, most * 1.08, top + height + 184, 150)
     parts = [_backdrop(each, times, path, silence) for each in (upper, middle, lower)]
     parts += _price_panel(upper, symbol, times, price, mark)
+    parts += _acts(upper, [act for act in recorder.liquidations if act.market == symbol])
     if silence:
         parts.append(text(upper.x.at(silence[1]) + 6, upper.top + 14, "no reports", "note"))
     parts += _severity_panel(middle, times, path)
     parts += _rate_panel(lower, times, path)
-    return drawing(top + height + 360, parts, f"{symbol}: price, severity and margin rates")
+    return drawing(top + height + 366, parts, f"{symbol}: price, severity and margin rates")
 
 
 def states_chart(recorder: Recorder, silence: Span | None, window: Span | None = None) -> str:
@@ -65,12 +68,12 @@ def states_chart(recorder: Recorder, silence: Span | None, window: Span | None =
     if silence:
         parts.append(area.marker(*silence, "silent", NO_REPORTS))
         parts.append(text(area.x.at(silence[1]) + 6, area.top - 1, "no reports", "note"))
-    parts.append(legend(zip(STATE_COLOURS, STATES, strict=True), WIDTH - RIGHT, 18))
+    parts.append(legend(zip(STATE_COLOURS, STATES, strict=True), LEFT, 18))
     return drawing(area.bottom + 36, parts, "Account states over time")
 
 
 def equity_chart(recorder: Recorder, names: Mapping[int, str], silence: Span | None) -> str:
-    """Equity of the largest accounts."""
+    """Equity of the largest accounts, each from its first deposit on."""
     peak = {account: max(path) for account, path in recorder.equity.items()}
     chosen = sorted(peak, key=lambda account: -peak[account])[:LARGEST]
     curves = {a: [e / WAD / 1e3 for e in recorder.equity[a]] for a in chosen}
@@ -84,10 +87,11 @@ def equity_chart(recorder: Recorder, names: Mapping[int, str], silence: Span | N
         parts.append(area.marker(*silence, "silent", NO_REPORTS))
         parts.append(text(area.x.at(silence[1]) + 6, area.top - 1, "no reports", "note"))
     for colour, curve in zip(LINE_COLOURS, curves.values(), strict=False):
-        line = area.line(recorder.times, curve, "")
+        first = next((i for i, equity in enumerate(curve) if equity), 0)
+        line = area.line(recorder.times[first:], curve[first:], "")
         parts.append(line.replace("<polyline", f'<polyline stroke="{colour}"'))
     labels = [names[account] for account in chosen]
-    parts.append(legend(zip(LINE_COLOURS, labels, strict=False), WIDTH - RIGHT, 18))
+    parts.append(legend(zip(LINE_COLOURS, labels, strict=False), LEFT, 18))
     return drawing(320, parts, "Equity of the largest accounts")
 
 
@@ -101,10 +105,11 @@ def payers_chart(rows: Sequence[tuple[str, str, float, str]]) -> str:
         width = (WIDTH - left - right) * amount / most
         parts.append(text(0, y + 13, what, "label"))
         parts.append(text(0, y + 27, payer, "tick"))
-        parts.append(
-            f'<rect x="{left}" y="{y + 4:.1f}" width="{max(width, 1.0):.1f}" height="18" '
-            f'rx="2" fill="{colour}"/>'
-        )
+        if amount:
+            parts.append(
+                f'<rect x="{left}" y="{y + 4:.1f}" width="{max(width, 2.0):.1f}" height="18" '
+                f'rx="2" fill="{colour}"/>'
+            )
         parts.append(text(left + width + 8, y + 18, f"{amount:,.0f} USD", "label"))
     return drawing(16 + height * len(rows), parts, "Who paid what")
 
@@ -126,36 +131,46 @@ def _price_panel(
     area: Panel, symbol: str, times: Sequence[int], price: list[float], mark: list[float]
 ) -> list[str]:
     ticks = [(v, f"{v:,.0f}") for v in round_ticks(area.y.low, area.y.high)]
-    keys = [(GREY, "price recorded"), (BLUE, "mark on the chain")]
-    keys.append((SETTLING, "settling"))
+    keys = [(GREY, "recorded"), (BLUE, "mark on the chain"), (SETTLING, "settling")]
+    keys += [(TAKEN, "partial take-over"), (CLOSED, "closed in step 3")]
     return [
         area.frame(f"{symbol} price, USD", ticks),
         area.line(times, price, "grey"),
         area.line(times, mark, "blue"),
-        legend(keys, WIDTH - RIGHT, area.top - 12),
+        legend(keys, LEFT, area.top - 26),
+    ]
+
+
+def _acts(area: Panel, acts: Sequence[Liquidation]) -> list[str]:
+    """A dot each, at its time and mark; what was closed lies on top."""
+    return [
+        area.dot(act.time, act.mark / WAD, CLOSED if act.step == 3 else TAKEN, act.step == 3)
+        for act in sorted(acts, key=lambda act: act.step)
     ]
 
 
 def _severity_panel(area: Panel, times: Sequence[int], path: MarketPath) -> list[str]:
     severity = [s / PPM for s in path.severity]
+    title = "severity and depth, %"
     keys = [(SEVERITY, "severity pushed"), (GREY, "depth pushed")]
     return [
+        area.frame(title, [(v / 4, f"{25 * v}") for v in range(5)]),
         area.area(times, [0.0] * len(times), severity, SEVERITY),
         area.line(times, [d / PPM for d in path.depth], "grey"),
-        area.frame("severity and depth, %", [(v / 4, f"{25 * v}") for v in range(5)]),
-        legend(keys, WIDTH - RIGHT, area.top - 8),
+        area.keys(title, keys),
     ]
 
 
 def _rate_panel(area: Panel, times: Sequence[int], path: MarketPath) -> list[str]:
+    title = "margin rate of the first bracket, % of notional"
     keys = [(AMBER, "initial margin"), (RED, "maintenance margin")]
     ticks = [(v, f"{100 * v:.3g}") for v in round_ticks(0, area.y.high)]
     return [
-        area.frame("margin rate of the first bracket, % of notional", ticks),
+        area.frame(title, ticks),
+        area.time_axis(labels=True),
         area.line(times, [r / PPM for r in path.im], "amber"),
         area.line(times, [r / PPM for r in path.mm], "red"),
-        area.time_axis(labels=True),
-        legend(keys, WIDTH - RIGHT, area.top - 8),
+        area.keys(title, keys),
     ]
 
 

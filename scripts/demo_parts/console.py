@@ -62,7 +62,7 @@ def describe(time: int, views: Mapping[str, Market], acts: int) -> str:
     day = datetime.fromtimestamp(time, UTC)
     prices = "  ".join(f"{symbol} {view.price / WAD:,.0f}" for symbol, view in views.items())
     worst = max(view.severity for view in views.values()) / 1e4
-    return f"{day.day} {day:%b %H:%M}  {prices}  severity {worst:.0f} %  liquidations {acts}"
+    return f"{day.day} {day:%b %H:%M}  severity {worst:.0f} %  {acts} liquidations  {prices}"
 
 
 def summary(report: Mapping[str, Any]) -> Table:

@@ -16,8 +16,22 @@ TITLES: Final = {
     "2021-05-19": "19 May 2021",
     "2026-02-05": "5 February 2026",
 }
+COSTS: Final = ("discount", "fee", "deficit", "charged")
 HOUR: Final = 3_600
 GREEN, RED, AMBER, BLUE, PURPLE = "#5b9a6f", "#c8372d", "#ec8a3a", "#1f5fa8", "#5b1331"
+
+TERMS: Final = {
+    "Severity": "how stormy the risk model finds the market: 0 % asks for the calm margins, 100 % "
+    "for those of a storm. The keeper pushes it each hour, in bounded steps.",
+    "Depth": "the market's liquidity against its usual. When it falls, large positions need more "
+    "margin.",
+    "Initial margin": "to open a position or to withdraw. Follows a rise of severity at once.",
+    "Maintenance margin": "to keep a position. Follows a rise along a slope, so that holders have "
+    "time.",
+    "Settling": "a price is unknown or was just shaken; risk may only be reduced.",
+    "Dots": "liquidations: parts taken over at an auction, or the whole closed against the "
+    "opposite side (step 3).",
+}
 
 STYLE: Final = """
 :root { --ink:#1d2733; --soft:#5d6977; --line:#e3e7ec; --paper:#fff; --wash:#f6f7f9 }
@@ -31,7 +45,7 @@ h3 { font-size:14px; margin:18px 0 0 }
 p { margin:0 0 12px; color:var(--soft); max-width:86ch }
 section { background:var(--paper); border:1px solid var(--line); border-radius:10px;
   padding:20px 22px; margin-top:18px }
-.cards { display:grid; grid-template-columns:repeat(4,1fr); gap:12px;
+.cards { display:grid; grid-template-columns:repeat(4,minmax(0,1fr)); gap:12px;
   margin-top:18px }
 .card { background:var(--paper); border:1px solid var(--line); border-radius:10px;
   padding:12px 14px }
@@ -40,11 +54,15 @@ section { background:var(--paper); border:1px solid var(--line); border-radius:1
 .card.good b { color:#2f7d4f }
 svg { width:100%; height:auto; display:block; margin-top:8px;
   font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif }
+.terms { list-style:none; margin:0 0 14px; padding:0; display:grid; gap:4px 28px;
+  grid-template-columns:1fr 1fr; font-size:13px; color:var(--soft) }
+.terms b { color:var(--ink) }
 .line { fill:none; stroke-width:1.6; stroke-linejoin:round }
 .blue { stroke:#1f5fa8 } .red { stroke:#c8372d } .amber { stroke:#d98e04 }
 .grey { stroke:#8b95a1; stroke-width:1.2 }
 .grid { stroke:#edf0f3 } .day { stroke:#d5dae0 }
 .silence { fill:#c8372d; opacity:.17 } .settling { fill:#d9a514; opacity:.16 }
+.dot { stroke:#fff; stroke-width:.8 }
 .tick { fill:#5d6977 } .note { fill:#c8372d }
 .silent { fill:#c8372d } .axis { fill:#1d2733; font-weight:600 } .label { fill:#1d2733 }
 .end { text-anchor:end } .middle { text-anchor:middle }
@@ -54,11 +72,17 @@ th { position:sticky; top:0; background:#eef1f4; text-align:right; font-weight:6
 th, td { padding:5px 10px; white-space:nowrap }
 td { text-align:right; border-top:1px solid var(--line) }
 th:nth-child(-n+4), td:nth-child(-n+4) { text-align:left }
-.two { display:grid; grid-template-columns:1fr 1fr; gap:0 28px }
+.two { display:grid; grid-template-columns:1fr 1fr; gap:0 28px; align-items:start;
+  margin-top:12px }
 .two td:first-child, .two th:first-child { text-align:left }
 .two td, .two th { text-align:right }
+.slide { display:none; margin:8px 0 0; font-size:13px }
 @media (max-width:760px) {
-  .two { grid-template-columns:1fr } .cards { grid-template-columns:repeat(2,1fr) } }
+  main { padding:20px 12px 40px } section { padding:16px 14px }
+  .two { grid-template-columns:minmax(0,1fr); gap:18px 0 } .terms { grid-template-columns:1fr }
+  .cards { grid-template-columns:repeat(2,minmax(0,1fr)) } .card b { font-size:18px }
+  .chart { overflow-x:auto; margin:0 -14px; padding:0 14px } .chart svg { width:760px }
+  .slide { display:block } .two td, .two th { white-space:normal } }
 """
 
 
@@ -66,29 +90,47 @@ def render(report: Mapping[str, Any], recorder: Recorder, names: Mapping[int, st
     """The whole page."""
     silence = _silence(report)
     sections = [
-        *(_market_section(m["symbol"], recorder, silence) for m in report["markets"]),
+        *(
+            _market_section(m["symbol"], recorder, silence, _terms() if i == 0 else "")
+            for i, m in enumerate(report["markets"])
+        ),
         _section(
             "Accounts by state",
-            "Of the traders, at each report before anyone acts on it. Called: less than initial "
-            "margin. Liquidatable: less than maintenance margin. Backstop: less than two thirds "
-            "of it, or an auction that ran out. Bankrupt: less than nothing.",
-            states_chart(recorder, silence) + _worst_hours(recorder, silence),
+            f"The {sum(recorder.states[0])} traders at each report, before anyone acts on it. "
+            "Healthy: equity of at least the initial margin. Called: less than that (a margin "
+            "call), may only reduce. Liquidatable: less than maintenance margin; parts are "
+            "auctioned. Backstop: less than two thirds of it, or the auction ran out; closed in "
+            "step 3. Bankrupt: less than nothing. Liquidation takes minutes, so the last three "
+            "are thin slivers.",
+            _chart(states_chart(recorder, silence)) + _worst_hours(recorder, silence),
         ),
         _section(
             "Who paid what",
-            "Step 1 sells parts of a position at an auction; the account pays discount and fee. "
-            "Step 3 closes what sank below two thirds of its maintenance margin against the whole "
-            "opposite side at the mark; a hole is charged to that side as far as it is sure to own "
-            "it, and what is left is shared by all who withdraw (there is no insurance fund yet).",
-            payers_chart(_payers(report)) + _waterfall_tables(report),
+            "Step 0 sells collateral that is not cash. Step 1 sells parts of a position at an "
+            "auction; the account pays discount and fee. Step 3 closes what sank below two thirds "
+            "of its maintenance margin against the whole opposite side at the mark; a hole is "
+            "charged to that side as far as it is sure to own it, and what is left is shared by "
+            "all who withdraw (there is no insurance fund yet). " + _outcome(report),
+            _chart(payers_chart(_payers(report))) + _waterfall_tables(report),
         ),
-        _section("Largest accounts", "", equity_chart(recorder, names, silence)),
+        _section(
+            "Largest accounts",
+            "What they own at the mark, from the first deposit on. Names are cross or isolated "
+            "and a number; a line that falls to zero has lost everything.",
+            _chart(equity_chart(recorder, names, silence)),
+        ),
         _section(
             f"Liquidations ({len(report['liquidations'])})",
-            "Sizes are of the account's position (or of collateral sold), amounts in USD.",
+            "Sizes are of the account's position (or of collateral sold), positive if long, in "
+            "units of the market; all else in USD. The price is what the taker paid.",
             _liquidations(report["liquidations"]),
         ),
-        _section("On the chain", "", _chain_tables(report)),
+        _section(
+            "On the chain",
+            "Whoever acts asks first whether the chain would allow it; what it would refuse is not "
+            "sent, and counted with the reason.",
+            _chain_tables(report),
+        ),
     ]
     title = TITLES.get(report["scenario"], report["scenario"])
     return (
@@ -110,7 +152,8 @@ def _introduction(report: Mapping[str, Any]) -> str:
     parts.append(
         f"{falls}. Recorded prices from {_when(report['from'])} to {_when(report['to'])} UTC, "
         "replayed through Plimsoll's contracts on a local chain: every price, order, take-over and "
-        "deleveraging below was a transaction."
+        "deleveraging below was a transaction. The accounts are traders drawn from a seed, market "
+        "makers who quote at the mark, and a liquidation bot."
     )
     if incident:
         parts.append(
@@ -153,19 +196,23 @@ def _cards(report: Mapping[str, Any]) -> str:
     )
 
 
-def _market_section(symbol: str, recorder: Recorder, silence: tuple[int, int] | None) -> str:
+def _market_section(
+    symbol: str, recorder: Recorder, silence: tuple[int, int] | None, terms: str = ""
+) -> str:
     path = recorder.paths[symbol]
     first, highest = path.severity[0] / 1e4, max(path.severity) / 1e4
     text = (
-        f"Severity went from {first:.0f} % to {highest:.0f} %; maintenance margin of the first "
-        f"bracket from {path.mm[0] / 1e4:.1f} % to {max(path.mm) / 1e4:.1f} % of notional. Held "
-        "positions feel a tightening on a clock, new ones at once."
+        f"Severity went from {first:.0f} % to {highest:.0f} %, the maintenance margin of the first "
+        f"bracket from {path.mm[0] / 1e4:.1f} % to {max(path.mm) / 1e4:.1f} % of notional."
     )
-    return _section(
-        f"{symbol}: price, severity, margin",
-        text,
-        market_chart(symbol, recorder.times, path, silence),
-    )
+    body = _chart(market_chart(symbol, recorder, silence))
+    return _section(f"{symbol}: price, severity, margin", text, terms + body)
+
+
+def _terms() -> str:
+    """What the charts of a market show."""
+    rows = (f"<li><b>{escape(term)}</b>: {escape(text)}</li>" for term, text in TERMS.items())
+    return f'<ul class="terms">{"".join(rows)}</ul>'
 
 
 def _worst_hours(recorder: Recorder, silence: tuple[int, int] | None) -> str:
@@ -174,7 +221,7 @@ def _worst_hours(recorder: Recorder, silence: tuple[int, int] | None) -> str:
         return ""
     window = silence[0] - 2 * HOUR, silence[1] + 4 * HOUR
     title = "<h3>The hours around the silence, UTC</h3>"
-    return title + states_chart(recorder, silence, window)
+    return title + _chart(states_chart(recorder, silence, window))
 
 
 def _payers(report: Mapping[str, Any]) -> list[tuple[str, str, float, str]]:
@@ -197,6 +244,16 @@ def _payers(report: Mapping[str, Any]) -> list[tuple[str, str, float, str]]:
     ]
 
 
+def _outcome(report: Mapping[str, Any]) -> str:
+    closed = report["waterfall"]["opposite_side"]
+    return (
+        f"Here {closed['accounts']} accounts were closed in step 3; they owed "
+        f"{_dollars(closed['deficit'])} USD more than they had. Of that, "
+        f"{_dollars(closed['charged'])} were charged and {_dollars(closed['socialised'])} "
+        "socialised."
+    )
+
+
 def _waterfall_tables(report: Mapping[str, Any]) -> str:
     rows = []
     for name, label in (
@@ -209,10 +266,12 @@ def _waterfall_tables(report: Mapping[str, Any]) -> str:
     solvency = report["solvency"]
     books = [
         ["settlement tokens held", _dollars(solvency["tokens"])],
-        ["D_h, socialised", _dollars(solvency["deficit"])],
-        ["cash of all accounts", _dollars(solvency["cash"])],
-        ["value of all positions", _dollars(solvency["positions_value"])],
-        ["fees and interest", _dollars(float(solvency["fees"]) + float(solvency["interest"]))],
+        ["+ socialised deficit", _dollars(solvency["deficit"])],
+        ["= cash of all accounts", _dollars(solvency["cash"])],
+        ["+ value of all positions", _dollars(solvency["positions_value"])],
+        ["+ fees and interest", _dollars(float(solvency["fees"]) + float(solvency["interest"]))],
+        ["+ dust", f"{report['dust_wei'] / 1e18:.6f}"],
+        ["missing", f"{report['conservation_error_wei']} wei"],
         ["a withdrawal pays", f"{100 * solvency['ratio']:.3f} %"],
     ]
     steps = _table(["step", "acts", "notional, USD"], rows)
@@ -235,30 +294,27 @@ def _liquidations(rows: Sequence[Mapping[str, Any]]) -> str:
                 f"{float(row['price']):,.2f}",
                 f"{float(row['mark']):,.2f}",
                 _dollars(amounts["notional"]),
-                _dollars(amounts.get("discount", "0")),
-                _dollars(amounts.get("fee", "0")),
-                _dollars(amounts.get("deficit", "0")),
-                _dollars(amounts.get("charged", "0")),
+                *(_some(amounts.get(key, "0")) for key in COSTS),
             ]
         )
     heads = ["time", "account", "step", "market", "size", "price", "mark", "notional"]
-    table = _table([*heads, "discount", "fee", "deficit", "charged"], lines)
+    table = _table([*heads, *COSTS], lines)
     return f'<div class="scroll">{table}</div>'
 
 
 def _chain_tables(report: Mapping[str, Any]) -> str:
     gas, kinds = report["gas_by_kind"], report["transactions_by_kind"]
     sent = [[kind, f"{count:,}", f"{gas[kind]:,}"] for kind, count in kinds.items()]
-    refused = [[reason, f"{count:,}"] for reason, count in report["refused"].items()]
-    refused += [[f"failed: {reason}", f"{count:,}"] for reason, count in report["failed"].items()]
-    refused += [
-        ["jumps held until confirmed", f"{report['held_jumps']}"],
-        ["orders given up", f"{report['turned_away']}"],
-        ["set-up, s", f"{report['setup_seconds']}"],
-        ["replay, s", f"{report['seconds']}"],
+    other = [[f"not sent: {reason}", f"{count:,}"] for reason, count in report["refused"].items()]
+    other += [[f"reverted: {reason}", f"{count:,}"] for reason, count in report["failed"].items()]
+    other += [
+        ["price jumps held until confirmed", f"{report['held_jumps']}"],
+        ["positions never let in", f"{report['turned_away']}"],
+        ["seconds of set-up", f"{report['setup_seconds']}"],
+        ["seconds of replay", f"{report['seconds']}"],
     ]
     left = _table(["transaction", "count", "gas, average"], sent)
-    return f'<div class="two">{left}{_table(["refused beforehand, and other", ""], refused)}</div>'
+    return f'<div class="two">{left}{_table(["also", "count"], other)}</div>'
 
 
 # --- helpers ------------------------------------------------------------------------------------
@@ -267,6 +323,11 @@ def _chain_tables(report: Mapping[str, Any]) -> str:
 def _section(title: str, text: str, body: str) -> str:
     words = f"<p>{escape(text)}</p>" if text else ""
     return f"<section><h2>{escape(title)}</h2>{words}{body}</section>"
+
+
+def _chart(picture: str) -> str:
+    """On a narrow page it keeps its size and slides."""
+    return f'<p class="slide">Slide the chart sideways.</p><div class="chart">{picture}</div>'
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -300,3 +361,8 @@ def _duration(minutes: int) -> str:
 def _dollars(amount: str | float) -> str:
     value = float(amount)
     return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:,.2f}"
+
+
+def _some(amount: str) -> str:
+    """A dot for nothing."""
+    return _dollars(amount) if float(amount) else "·"

@@ -15,6 +15,7 @@ RIGHT: Final = 24
 DAY: Final = 86_400
 HOUR: Final = 3_600
 TICKS: Final = 5  # about so many on a value axis
+LETTER: Final = 6.2  # [px] about the width of one
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ class Panel:
             f'height="5"><title>{escape(title)}</title></rect>'
         )
 
+    def dot(self, time: int, value: float, fill: str, is_large: bool = False) -> str:
+        """One event."""
+        x, y, radius = self.x.at(time), self.y.at(value), 4.5 if is_large else 3.5
+        return f'<circle class="dot" fill="{fill}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+
     def frame(self, title: str, ticks: Iterable[tuple[float, str]]) -> str:
         """Grid, value axis and its title."""
         parts = []
@@ -97,6 +103,10 @@ class Panel:
             parts.append(text(self.x.start - 8, y + 4, label, "tick end"))
         parts.append(text(self.x.start, self.top - 8, title, "axis"))
         return "".join(parts)
+
+    def keys(self, title: str, entries: Iterable[tuple[str, str]]) -> str:
+        """A legend in the line of the title, after it."""
+        return legend(entries, self.x.start + (LETTER + 1) * len(title) + 24, self.top - 8)
 
     def time_axis(self, *, labels: bool) -> str:
         """A line every six hours (every hour, of a day or less); days, or hours, by name."""
@@ -147,14 +157,14 @@ def text(x: float, y: float, content: str, style: str) -> str:
 
 
 def legend(entries: Iterable[tuple[str, str]], x: float, y: float) -> str:
-    """Coloured keys in a row, ending at x. Entries are (colour, label)."""
+    """Coloured keys in a row, beginning at x. Entries are (colour, label)."""
     parts, at = [], x
-    for colour, label in reversed(list(entries)):
-        at -= 7.0 * len(label) + 30
+    for colour, label in entries:
         parts.append(
             f'<rect x="{at:.1f}" y="{y - 9:.1f}" width="14" height="10" rx="2" fill="{colour}"/>'
         )
         parts.append(text(at + 19, y, label, "tick"))
+        at += LETTER * len(label) + 40
     return "".join(parts)
 
 

@@ -20,7 +20,9 @@ def test_unknown_scenario(tmp_path):
 def test_a_folder_that_cannot_be(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(ScriptError, match=r"^Nothing can be written to .*file/out: Not a directory"):
+    with pytest.raises(
+        ScriptError, match=r"^Nothing can be written to .*file/out: Not a directory"
+    ):
         demo.run_demo("2020-03-12", file / "out", terminal=QUIET)
 
 

@@ -185,6 +185,8 @@ def test_page_is_self_contained(report, recorder):
     assert len(pictures) == 6  # two markets, states twice, who paid, equity
     for picture in pictures:
         ET.fromstring(picture)
+    assert pictures[0].count('class="dot"') == 11  # ten take-overs, one closed
+    assert pictures[1].count('class="dot"') == 0
     assert "cross-&lt;1&gt;" in html
     for title in ("BTC price, USD", "margin rate of the first bracket", "Who paid what"):
         assert title in html

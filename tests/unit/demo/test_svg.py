@@ -1,5 +1,6 @@
 """Scales, ticks and shapes."""
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -44,6 +45,22 @@ def test_area_keeps_values_until_the_next():
     area = panel([0, 10, 20], 0, 10, 0, 100)
     points = area.area([0, 10, 20], [0, 0, 0], [1, 5, 5], "red").count(",")
     assert points == 4 + 2  # up at 10 by a step; the lower edge needs its two ends
+
+
+def test_a_legend_begins_where_it_is_told_and_does_not_overlap():
+    places = re.findall(
+        r'<text x="([\d.]+)"', legend([("red", "long label"), ("blue", "b")], 50, 9)
+    )
+    first, second = map(float, places)
+    assert first == 50 + 19
+    assert second > first + 10 * 6
+
+
+def test_a_dot_lies_at_its_time_and_value():
+    area = panel([0, 10], 0, 10, 0, 100)
+    dot = ET.fromstring(area.dot(5, 2.5, "red"))
+    assert float(dot.attrib["cx"]) == pytest.approx((area.x.start + area.x.end) / 2, abs=0.1)
+    assert float(dot.attrib["cy"]) == 75
 
 
 def test_everything_is_escaped_and_well_formed():
