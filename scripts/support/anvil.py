@@ -1,4 +1,4 @@
-"""An Anvil of our own: Ape would start one that records every step of every transaction, in memory."""
+"""An Anvil of our own: the one that Ape starts keeps every step of every transaction in memory."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""titanoboa 0.2.8 keys its disk cache by a contract's text and that of its direct imports: after a change in a
-module imported by a module it would test yesterday's bytecode. (Without a cache it fails.) So the cache's
-folder is named by all sources."""
+"""titanoboa 0.2.8 keys its disk cache by a contract's text and that of its direct imports: after a
+change in a module imported by a module it would test yesterday's bytecode. (Without a cache it
+fails.) So the cache's folder is named by all sources."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_resolve__while_a_dust_leg_is_frozen__charges_the_winners_all_the_same(
 def test_withdraw__winner_of_a_leg_closed_on_an_account_in_deficit__was_charged_before(
     world: World,
 ) -> None:
-    """His market settled with the close, so nothing he holds settles: he may leave, less 186 USD."""
+    """His market settled with the close, so nothing he holds settles: he may leave 186 USD less."""
     loser, winner = bankrupt_account_with_a_frozen_dust_leg(world)
     world.liquidator.resolve(loser)
     world.ledger.collect(winner, BTC)
