@@ -18,9 +18,6 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 PYTHON_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 
-# CamelCase.vy deploys, snake_case.vy is a module.
-DEPLOYABLES = $(shell find contracts -name '[A-Z]*.vy' -not -path '*/mocks/*' | sort)
-
 # These start no chain through Ape, so they run without its pytest plugin.
 IN_PROCESS = $(wildcard tests/unit tests/scenarios tests/stateful)
 UNIT := python -m pytest -p no:ape_test -n $(WORKERS)
@@ -87,10 +84,10 @@ lint: install ## Check style, types and Vyper sources
 	@mypy
 	@# mamushi 0.0.4 cannot parse all of Vyper 0.4.3 (`reentrant(...)`, for one): such files are
 	@# named and passed over, and only "would reformat" fails.
-	@report=$$(mamushi --check --line-length 100 contracts 2>&1) || true; \
+	@report=$$(mamushi --check --safe false --line-length 100 contracts 2>&1) || true; \
 	    grep -E 'error:|would reformat contracts' <<< "$$report" || true; \
 	    ! grep -q 'would reformat contracts' <<< "$$report"
-	@natrix lint $(DEPLOYABLES)
+	@python -m scripts.vyper_lint
 
 format: install ## Rewrite Python and Vyper sources in the house format
 	@ruff check --fix --exit-zero --quiet .
