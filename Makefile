@@ -50,13 +50,24 @@ $(PYTHON_STAMP): requirements.lock
 	fi
 	@touch $@
 
-# The anvil binaries ask for node 20: npm silently leaves them out on older ones.
+# The packages with the binaries ask for node 20 but only hold a binary. On 18 npm leaves them out
+# without a word, so there they are asked for by name.
+BINARIES := ["anvil", "cast"].map(tool => "@foundry-rs/" + tool + "-" + process.platform + "-" + \
+    process.arch.replace("x64", "amd64") + "@" + \
+    require("./package.json").devDependencies["@foundry-rs/" + tool]).join(" ")
+NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --loglevel=error
+
 $(NODE_STAMP): package-lock.json .npmrc
-	@if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null; then \
-	    echo "Plimsoll needs node 20 or later on PATH." >&2; exit 1; \
+	@if ! node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null; then \
+	    echo "Plimsoll needs node 18 or later on PATH." >&2; exit 1; \
 	fi
 	@echo "Installing anvil and the JavaScript clients into node_modules"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm ci $(NPM_OPTIONS)
+	@if ! node_modules/.bin/anvil --version >/dev/null 2>&1; then \
+	    npm install --no-save $(NPM_OPTIONS) $$(node -p '$(BINARIES)') >/dev/null; \
+	    npm rebuild $(NPM_OPTIONS) >/dev/null; \
+	    node_modules/.bin/anvil --version >/dev/null; \
+	fi
 	@touch $@
 
 lock: install ## Resolve requirements.lock anew from pyproject.toml, for both Python versions
