@@ -25,7 +25,8 @@ TERMS: Final = {
     "for those of a storm. The keeper pushes it each hour, in bounded steps.",
     "Depth": "the market's liquidity against its usual. When it falls, large positions need more "
     "margin.",
-    "Initial margin": "to open a position or to withdraw. Follows a rise of severity at once.",
+    "Initial margin": "to open a position or to withdraw. Follows a rise of severity at once; "
+    "while the keeper is silent for long, it is that of a storm.",
     "Maintenance margin": "to keep a position. Follows a rise along a slope, so that holders have "
     "time.",
     "Settling": "a price is unknown or was just shaken; risk may only be reduced.",
