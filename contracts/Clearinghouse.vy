@@ -186,7 +186,7 @@ def interest() -> accounts.Interest:
     """
     @return Rate, index J and the effective time of J.
     """
-    return accounts.interest
+    return accounts._interest()
 
 
 @view

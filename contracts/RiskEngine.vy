@@ -1,5 +1,6 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
+# pragma optimize codesize
 """
 @title Risk engine
 @license AGPL-3.0-only
@@ -39,7 +40,7 @@ implements: IRiskEngine
 initializes: governance
 initializes: scalars
 initializes: effective_time[governance := governance, scalars := scalars]
-initializes: quorum[governance := governance, scalars := scalars]
+initializes: quorum[effective_time := effective_time, governance := governance]
 initializes: load_line
 initializes: schedules
 initializes: requirement[load_line := load_line, schedules := schedules]

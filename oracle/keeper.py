@@ -27,9 +27,7 @@ LOCAL_MNEMONIC: Final = "test test test test test test test test test test test 
 VALID_FOR: Final = 600  # [s] of a push
 
 REPORT: Final = Function("report(uint256,uint256[],uint256[],(uint256,uint256,uint256)[])")
-PUSH: Final = Function(
-    "push(bytes32,uint256,(uint256,uint256,uint256,uint256)[],(uint256,uint256,uint256)[])"
-)
+PUSH: Final = Function("push(bytes32,uint256,uint256[],(uint256,uint256,uint256)[])")
 CLOCK: Final = Function("clock()", ("uint256", "bool"))
 SETTINGS: Final = Function("SETTINGS()", ("address",))
 LINE_OF: Final = Function("line_of(uint256)", (f"({','.join(['uint256'] * 7)})",))
@@ -131,7 +129,7 @@ class Keeper:
         """Calldata of `push`, signed; `until` is the last second it is good for."""
         inputs = inputs_hash([asks[line.asset].input_hash for line in due])
         message = signing.Push(inputs, until, tuple(due))
-        rows = [(line.asset, line.severity, line.depth, line.nonce) for line in due]
+        rows = [line.packed for line in due]
         return PUSH.encode(inputs, until, rows, self._sign(message))
 
     def lines(self, assets: Sequence[int]) -> tuple[int, dict[int, Line]]:

@@ -24,6 +24,7 @@ VERSION: Final = "1"
 MAX_UINT256: Final = 2**256 - 1
 PREMIUM_OFFSET: Final = 2**31
 SUBACCOUNT_BITS: Final = 96
+LINE_BITS: Final = {"asset": 184, "severity": 20, "depth": 20, "nonce": 32}
 
 Fields: TypeAlias = list[dict[str, str]]
 
@@ -42,8 +43,7 @@ ORDER_FIELDS: Final = _fields(
     "uint256 expiry,uint256 salt,bool reduce_only,uint256 taker"
 )
 REPORT_FIELDS: Final = _fields("uint256 observed,uint256[] assets,uint256[] quotes")
-LINE_FIELDS: Final = _fields("uint256 asset,uint256 severity,uint256 depth,uint256 nonce")
-PUSH_FIELDS: Final = _fields("bytes32 inputs,uint256 valid_until,Line[] lines")
+PUSH_FIELDS: Final = _fields("bytes32 inputs,uint256 valid_until,uint256[] lines")
 
 
 class MessageError(ValueError):
@@ -114,7 +114,13 @@ class Line:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            _check_uint(field.name, getattr(self, field.name))
+            bits = LINE_BITS[field.name]
+            _check_int(field.name, getattr(self, field.name), 0, 2**bits - 1)
+
+    @property
+    def packed(self) -> int:
+        """As signed and sent."""
+        return self.asset << 72 | self.severity << 52 | self.depth << 32 | self.nonce
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ Message: TypeAlias = Order | Report | Push
 STRUCTS: Final[Mapping[type[Message], Mapping[str, Fields]]] = {
     Order: {"Order": ORDER_FIELDS},
     Report: {"Report": REPORT_FIELDS},
-    Push: {"Push": PUSH_FIELDS, "Line": LINE_FIELDS},
+    Push: {"Push": PUSH_FIELDS},
 }
 
 
@@ -161,6 +167,8 @@ def typed_data(message: Message, domain: Domain) -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, tuple):
             values[name] = list(value)
+    if isinstance(message, Push):
+        values["lines"] = [line.packed for line in message.lines]
     return {
         "domain": {
             "name": NAME,

@@ -8,12 +8,6 @@
 from contracts.interfaces import IRiskEngine
 
 
-struct Line:
-    asset: uint256
-    severity: uint256
-    depth: uint256
-    nonce: uint256
-
 
 marks: public(HashMap[uint256, uint256])
 pushes: public(uint256)
@@ -40,7 +34,7 @@ def report(
 def push(
     _inputs: bytes32,
     _valid_until: uint256,
-    _lines: DynArray[Line, 40],
+    _lines: DynArray[uint256, 40],
     _signatures: DynArray[IRiskEngine.Signature, 16],
 ):
     self.pushes += 1

@@ -28,14 +28,14 @@ MAX_RATE: constant(uint256) = 10**27 // (365 * 86400)  # [ray per second] 100 % 
 
 
 struct Interest:
-    rate: uint256  # [ray per second]
-    index: uint256  # [ray] J at `at`
-    at: uint256  # [s] effective
+    rate: uint256  # [ray per second] 72 bits
+    index: uint256  # [ray] J at `at`, 144 bits
+    at: uint256  # [s] effective, 40 bits
 
 
 words: HashMap[uint256, uint256]
 indices: HashMap[uint256, uint256]  # [ray] J0 of accounts whose cash is negative
-interest: Interest
+interest_word: uint256
 interest_collected: uint256  # [USD wad]
 
 
@@ -83,7 +83,7 @@ def set_interest_rate(_rate: uint256):
     ownership._check_owner()
     reasons._require(_rate <= MAX_RATE, reasons.RATE)
     now: uint256 = self._now()
-    self.interest = Interest(rate=_rate, index=self._index_at(now), at=now)
+    self.interest_word = (_rate << 184) | (self._index_at(now) << 40) | now
     log IClearinghouse.InterestRateSet(rate=_rate)
 
 
@@ -107,8 +107,18 @@ def _now() -> uint256:
 
 @view
 @internal
+def _interest() -> Interest:
+    word: uint256 = self.interest_word
+    return Interest(
+        rate=word >> 184, index=(word >> 40) & (2**144 - 1), at=word & (2**40 - 1)
+    )
+
+
+@view
+@internal
 def _index_at(_now: uint256) -> uint256:
-    return self.interest.index + self.interest.rate * (_now - self.interest.at)
+    interest: Interest = self._interest()
+    return interest.index + interest.rate * (_now - interest.at)
 
 
 @view
@@ -176,6 +186,15 @@ def _load_owned(_account: uint256) -> ledger_words.AccountState:
 def _store(_account: uint256, _state: ledger_words.AccountState):
     if _state.cash < 0:
         self.indices[_account] = self._index_at(self._now())
+    self._store_closed(_account, _state)
+
+
+@internal
+def _store_closed(_account: uint256, _state: ledger_words.AccountState):
+    """
+    @dev Nothing but cash is left: where it is negative it is forgiven before the call ends, so no interest runs
+        and J0 is not written.
+    """
     self.words[_account] = ledger_words._pack_account(_state)
 
 

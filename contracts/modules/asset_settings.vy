@@ -92,7 +92,7 @@ def set_schedule(_asset: uint256, _brackets: DynArray[IRiskEngine.Bracket, 8]):
     self._set_schedule(_asset, _brackets, False)
     fee: uint256 = max(config >> words.MAKER_FEE & words.M16, config >> words.TAKER_FEE & words.M16)
     self._check_move(_asset, (config >> words.MAX_MOVE & words.M20) + fee, False)
-    engine_link._store(tables.CONFIGS, _asset, self._with_calm(_asset, config))
+    self._store_config(_asset, config)
     line = line & ~(words.M32 << lines.RAMP_START) | engine_link._now() << lines.RAMP_START
     engine_link._store(tables.LINES, _asset, line)
     log IRiskSettings.ScheduleSet(asset=_asset, brackets=_brackets)
@@ -118,7 +118,7 @@ def set_feed(_asset: uint256, _feed: IRiskSettings.Feed):
         word: uint256 = engine_link._load(tables.PRICES, _asset)
         engine_link._store(tables.PRICES, _asset, word & ~words.REDUCE_FEED)
     engine_link._store(tables.GUARDS, _asset, guard)
-    engine_link._store(tables.CONFIGS, _asset, config)
+    self._store_config(_asset, config)
     log IRiskSettings.FeedSet(asset=_asset, feed=_feed)
 
 
@@ -226,7 +226,7 @@ def _set_config(_asset: uint256, _c: IRiskSettings.Config, _line: uint256):
     word |= _c.taker_fee << words.TAKER_FEE | words.LISTED
     word |= decimal_words._encode(_c.min_size, 5) << words.MIN_SIZE
     word |= engine_link._load(tables.CONFIGS, _asset) & words.HAS_FEED
-    engine_link._store(tables.CONFIGS, _asset, self._with_calm(_asset, word))
+    self._store_config(_asset, word)
     caps: uint256 = decimal_words._encode(_c.soft_cap, 4) << lines.SOFT_CAP
     caps |= decimal_words._encode(_c.hard_cap, 4) << lines.HARD_CAP
     caps |= _c.price_max_age // lines.AGE_UNIT << lines.PRICE_AGE
@@ -272,15 +272,24 @@ def _is_ramping(_line: uint256) -> bool:
     return engine_link._now() < start + clocks.ramp
 
 
-@view
 @internal
-def _with_calm(_asset: uint256, _config: uint256) -> uint256:
+def _store_config(_asset: uint256, _config: uint256):
     """
-    @dev The config word with the lower calm MMR_0 of the tables in storage.
+    @dev The config word with the lower calm MMR_0 of the tables in storage, and what of it reports read.
     """
     word: uint256 = engine_link._load(tables.SCHEDULES, 8 * _asset + 4)
     calm: uint256 = min(word >> 212 & words.M20, word >> 84 & words.M20)
-    return _config & ~(words.M20 << words.CALM_MMR) | calm << words.CALM_MMR
+    config: uint256 = _config & ~(words.M20 << words.CALM_MMR) | calm << words.CALM_MMR
+    engine_link._store(tables.CONFIGS, _asset, config)
+    rule: uint256 = (config >> words.MAX_MOVE & words.M20) << words.RULE_MOVE
+    rule |= (config >> words.FUNDING_CAP & words.M20) << words.RULE_CAP
+    rule |= (config >> words.PRICE_AGE & words.M16_X4) << words.RULE_AGE_X4
+    rule |= min(calm // words.RULE_CALM_UNIT, words.M11) << words.RULE_CALM | words.RULE_LISTED
+    if config & words.HAS_FEED != 0:
+        rule |= words.RULE_FEED
+    place: uint256 = 64 * (_asset % 4)
+    quarters: uint256 = engine_link._load(tables.RULES, _asset // 4) & ~(M64 << place)
+    engine_link._store(tables.RULES, _asset // 4, quarters | rule << place)
 
 
 # --- internals: tables ---------------------------------------------------------------------------

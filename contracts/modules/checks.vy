@@ -10,7 +10,13 @@
 @pure
 @internal
 def _check_bounds(_value: uint256, _low: uint256, _high: uint256):
-    assert _low <= _value and _value <= _high, "out of bounds"
+    self._check_within(_low <= _value and _value <= _high)
+
+
+@pure
+@internal
+def _check_within(_ok: bool):
+    assert _ok, "out of bounds"
 
 
 @pure

@@ -34,10 +34,11 @@ NO_MARKET: constant(uint256) = 200
 @external
 def take_over(
     _from: uint256, _to: uint256, _market: uint256, _size: int256, _price: uint256, _fee: uint256
-):
+) -> (int256, IRiskEngine.Leg):
     """
     @notice Move part of a leg to another account at a price; _from pays _fee to the market.
     @param _size [base wad] signed: what _to's position gains.
+    @return Cash of _from, and what is left of its leg.
     """
     registry._check_liquidator()
     trading._check_size(_from, _to, _size)
@@ -57,6 +58,7 @@ def take_over(
     log IClearinghouse.TakenOver(
         account=_from, taker=_to, market=_market, size=_size, price=_price, fee=_fee
     )
+    return giver.cash, positions._leg(_from, _market)
 
 
 @external
@@ -80,7 +82,8 @@ def close_at_mark(
 ) -> (int256, DynArray[IClearinghouse.ClosedLeg, 16]):
     """
     @notice Close legs at mark into cash, and pay out positions of ended epochs. The sides are out of balance
-        until `deleverage` is called for each leg returned.
+        until `deleverage` is called for each leg returned, and negative cash where nothing else is left waits
+        for `write_off`.
     @param _keep Bit m: leave the leg in market m.
     @return The account's cash after, and what was closed.
     """
@@ -88,22 +91,26 @@ def close_at_mark(
     state: ledger_words.AccountState = accounts._load_open(_account)
     closed: DynArray[IClearinghouse.ClosedLeg, 16] = []
     list: uint256 = state.markets
+    state.markets = 0
     for i: uint256 in range(16):
         if list == 0:
             break
         market: uint256 = (list & 63) - 1
         list = list >> 6
         if (_keep >> market) & 1 == 1:
+            state.markets = ledger_words._with_market(state.markets, market)
             continue
         quote: IRiskEngine.Quote = health._quote(market)
         g: int256 = convert(quote.mark, int256) - quote.funding
         sides: ledger_words.Sides = positions._sides(market)
         change: positions.Change = self._close_one(_account, market, sides, g)
-        state.markets = ledger_words._without_market(state.markets, market)
         state.cash += change.realised
         if change.before != 0:
             closed.append(self._closed_leg(market, change, g))
-    accounts._store(_account, state)
+    if state.markets | state.tokens == 0:
+        accounts._store_closed(_account, state)
+    else:
+        accounts._store(_account, state)
     return state.cash, closed
 
 
@@ -122,14 +129,16 @@ def deleverage(_market: uint256, _size: int256, _charge: uint256):
 @external
 def write_off(_account: uint256, _forgiven: uint256, _socialised: uint256):
     """
-    @notice Forgive negative cash of an account; _socialised of it becomes D_h, the rest was charged.
+    @notice Forgive negative cash of an account whose legs were closed in this call; _socialised of it becomes
+        D_h, the rest was charged.
     """
     registry._check_liquidator()
-    state: ledger_words.AccountState = accounts._load_open(_account)
+    state: ledger_words.AccountState = ledger_words._unpack_account(accounts.words[_account])
     state.cash += convert(_forgiven, int256)
     reasons._require(state.cash <= 0, reasons.CASH)
     accounts._store(_account, state)
-    cash._socialise(_socialised)
+    if _socialised != 0:
+        cash._socialise(_socialised)
     log IClearinghouse.WrittenOff(account=_account, forgiven=_forgiven, socialised=_socialised)
 
 

@@ -7,7 +7,7 @@
 @dev One word, read once a call:
     paused_since 32 | paused_total 32 | grace_until 32 | keeper max_age 24 | depth_min 20 | flags 4
     (1 a sequencer feed is set, 2 the settlement token is in doubt) | period 10 | max_spread 20 |
-    confirm_delay 16 | grace 16 | settle_window 16 | spare 34. paused_since is Unix time,
+    confirm_delay 16 | grace 16 | settle_window 16 | quorum 4 | spare 30. paused_since is Unix time,
     grace_until effective. From max_age on, the flag 2 excepted, the fields are written by
     `RiskSettings`.
 
@@ -55,6 +55,8 @@ SPREAD: constant(uint256) = 82
 CONFIRM: constant(uint256) = 66
 GRACE: constant(uint256) = 50
 WINDOW: constant(uint256) = 34
+QUORUM: constant(uint256) = 30
+M4: constant(uint256) = 2**4 - 1
 M10: constant(uint256) = 2**10 - 1
 M16: constant(uint256) = 2**16 - 1
 M20: constant(uint256) = 2**20 - 1

@@ -3,17 +3,16 @@
 """
 @title The engine's words that belong to no asset
 @license AGPL-3.0-only
-@notice rules (`steward`) · threshold (`quorum`) · sequencer feed and Unix time of the last pause's
-    end (`effective_time`) · liquidator (`prices`). The clock word is `effective_time.word`.
+@notice rules (`steward`) · sequencer feed and Unix time of the last pause's end
+    (`effective_time`) · liquidator (`prices`). The clock word is `effective_time.word`.
 """
 
 RULES: constant(uint256) = 0
-THRESHOLD: constant(uint256) = 1
-SEQUENCER: constant(uint256) = 2
-LIQUIDATOR: constant(uint256) = 3
-PAUSE_ENDED: constant(uint256) = 4
+SEQUENCER: constant(uint256) = 1
+LIQUIDATOR: constant(uint256) = 2
+PAUSE_ENDED: constant(uint256) = 3
 
-words: uint256[5]
+words: uint256[4]
 
 
 @view

@@ -18,3 +18,4 @@ LINES: constant(uint256) = 7  # load_line, by asset
 SCHEDULES: constant(uint256) = 8  # schedules, by asset·8 + kind·4 + pair
 SIGNERS: constant(uint256) = 9  # 1 if active, by address
 SCALARS: constant(uint256) = 10  # engine_scalars, by the names there
+RULES: constant(uint256) = 11  # price_words, by asset // 4

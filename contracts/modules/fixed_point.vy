@@ -37,11 +37,12 @@ def _div_up(_x: uint256, _denominator: uint256) -> uint256:
 @pure
 def _div_floor(_x: int256, _denominator: int256) -> int256:
     """
-    @dev _denominator > 0.
+    @dev _denominator > 0. unsafe: the product is nearer to zero than _x, the step away from zero is at
+        most one.
     """
     quotient: int256 = _x // _denominator
-    if quotient * _denominator > _x:
-        quotient -= 1
+    if unsafe_mul(quotient, _denominator) > _x:
+        quotient = unsafe_sub(quotient, 1)
     return quotient
 
 
@@ -49,11 +50,11 @@ def _div_floor(_x: int256, _denominator: int256) -> int256:
 @pure
 def _div_ceil(_x: int256, _denominator: int256) -> int256:
     """
-    @dev _denominator > 0.
+    @dev _denominator > 0. unsafe: as above.
     """
     quotient: int256 = _x // _denominator
-    if quotient * _denominator < _x:
-        quotient += 1
+    if unsafe_mul(quotient, _denominator) < _x:
+        quotient = unsafe_add(quotient, 1)
     return quotient
 
 

@@ -47,12 +47,9 @@ def _book(
     for i: uint256 in range(MAX_LEGS):
         if list == 0:
             break
-        market: uint256 = (list & 63) - 1
+        leg: IRiskEngine.Leg = positions._leg(_account, unsafe_sub(list & 63, 1))
         list = list >> 6
-        leg: IRiskEngine.Leg = empty(IRiskEngine.Leg)
-        leg.market = market
-        leg.size, leg.base, leg.open_interest = positions._leg(_account, market)
-        if market + 1 == _instead.market:
+        if unsafe_add(leg.market, 1) == _instead.market:
             leg.size = _instead.size
             leg.base = _instead.base
         if leg.size == 0:

@@ -110,6 +110,29 @@ def _margin_of(_account: uint256) -> IRiskEngine.Margin:
 
 
 @internal
+@view
+def _with_leg(
+    _margin: IRiskEngine.Margin, _cash: int256, _leg: IRiskEngine.Leg, _new_cash: int256, _new: IRiskEngine.Leg
+) -> IRiskEngine.Margin:
+    """
+    @dev A book's maintenance margin with other cash and _new for _leg. E and MM are sums over legs, so no other
+        leg is asked for.
+    """
+    margin: IRiskEngine.Margin = _margin
+    before: IRiskEngine.Margin = self._assess_leg(_cash, _leg)
+    after: IRiskEngine.Margin = self._assess_leg(_new_cash, _new)
+    margin.equity += after.equity - before.equity
+    margin.requirement = margin.requirement - before.requirement + after.requirement
+    return margin
+
+
+@internal
+@view
+def _assess_leg(_cash: int256, _leg: IRiskEngine.Leg) -> IRiskEngine.Margin:
+    return staticcall ENGINE.assess(MAINTENANCE, _cash, 0, [_leg], [])
+
+
+@internal
 def _close_case(_case: Case, _after: IRiskEngine.Margin):
     """
     @dev Leave the clock as the margin after the step demands.

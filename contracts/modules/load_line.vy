@@ -108,31 +108,39 @@ def _read(_line: uint256, _basis: uint256, _clock: uint256, _now: uint256) -> (u
     if _basis == LIVE:
         return severity, depth
     t0: uint256 = _line >> T0 & M32
-    up: uint256 = DEPTH_UP
-    fall: uint256 = SEVERITY_DOWN
     if _basis == MAINTENANCE:
-        up = SEVERITY_UP
-        fall = DEPTH_DOWN
-    rise: uint256 = unsafe_sub(
-        unsafe_div(unsafe_mul(_now, up), HOUR), unsafe_div(unsafe_mul(t0, up), HOUR)
-    )
-    drop: uint256 = unsafe_sub(
-        unsafe_div(unsafe_mul(_now, fall), HOUR), unsafe_div(unsafe_mul(t0, fall), HOUR)
-    )
-    if _basis == MAINTENANCE:
-        severity = min(severity, unsafe_add(_line >> S0 & M20, rise))
+        s0: uint256 = _line >> S0 & M20
+        if s0 < severity:
+            severity = min(severity, unsafe_add(s0, self._travel(t0, _now, SEVERITY_UP)))
         depth0: uint256 = _line >> DEPTH0 & M20
-        if depth0 > unsafe_add(depth, drop):
-            return severity, unsafe_sub(depth0, drop)
+        if depth0 > depth:
+            drop: uint256 = self._travel(t0, _now, DEPTH_DOWN)
+            if depth0 > unsafe_add(depth, drop):
+                depth = unsafe_sub(depth0, drop)
         return severity, depth
     if unsafe_sub(_now, t0) > _clock >> effective_time.MAX_AGE & M24:
         severity = PPM
         depth = min(depth, _clock >> effective_time.DEPTH_MIN & M20)
-    depth = min(depth, unsafe_add(_line >> DI0 & M20, rise))
+    di0: uint256 = _line >> DI0 & M20
+    if di0 < depth:
+        depth = min(depth, unsafe_add(di0, self._travel(t0, _now, DEPTH_UP)))
     i0: uint256 = _line >> I0 & M20
-    if i0 > unsafe_add(severity, drop):
-        return unsafe_sub(i0, drop), depth
+    if i0 > severity:
+        fall: uint256 = self._travel(t0, _now, SEVERITY_DOWN)
+        if i0 > unsafe_add(severity, fall):
+            severity = unsafe_sub(i0, fall)
     return severity, depth
+
+
+@pure
+@internal
+def _travel(_since: uint256, _now: uint256, _slope: uint256) -> uint256:
+    """
+    @dev What a clock moved [ppm]: C(_now) - C(_since). unsafe: times < 2**32, slopes < 2**20.
+    """
+    return unsafe_sub(
+        unsafe_div(unsafe_mul(_now, _slope), HOUR), unsafe_div(unsafe_mul(_since, _slope), HOUR)
+    )
 
 
 @view
@@ -150,18 +158,20 @@ def _ramp_of(_line: uint256, _now: uint256) -> (uint256, uint256):
 # --- writes --------------------------------------------------------------------------------------
 
 
+@view
 @internal
-def _set_line(_asset: uint256, _severity: uint256, _depth: uint256, _clock: uint256, _now: uint256):
+def _moved(
+    _line: uint256, _severity: uint256, _depth: uint256, _clock: uint256, _now: uint256
+) -> uint256:
     """
-    @dev Every clock restarts from where it stands (FORMULAS 3).
+    @dev The line after a push: every clock restarts from where it stands (FORMULAS 3).
     """
-    line: uint256 = self.lines[_asset]
     s_mm: uint256 = 0
     s_im: uint256 = 0
     d_mm: uint256 = 0
     d_im: uint256 = 0
-    s_mm, d_mm = self._read(line, MAINTENANCE, _clock, _now)
-    s_im, d_im = self._read(line, INITIAL, _clock, _now)
-    word: uint256 = line & (2**T0 - 1) | _now << T0
+    s_mm, d_mm = self._read(_line, MAINTENANCE, _clock, _now)
+    s_im, d_im = self._read(_line, INITIAL, _clock, _now)
+    word: uint256 = _line & (2**T0 - 1) | _now << T0
     word |= _severity << S | s_mm << S0 | s_im << I0
-    self.lines[_asset] = word | _depth << DEPTH | d_mm << DEPTH0 | d_im << DI0
+    return word | _depth << DEPTH | d_mm << DEPTH0 | d_im << DI0

@@ -97,9 +97,7 @@ def assess(
             state |= effective_time.OLD
             if age > max_age:
                 state |= effective_time.UNKNOWN
-            # Value
-
-
+        # Value; unsafe: what the ledger sends is far below 2**250.
         product: int256 = unsafe_mul(
             leg.size,
             unsafe_sub(convert(price, int256), words._funding(word, now, max_age)),
@@ -107,7 +105,7 @@ def assess(
         value: int256 = unsafe_div(product, SIGNED_WAD)
         if unsafe_mul(value, SIGNED_WAD) > product:
             value = unsafe_sub(value, 1)
-        equity += unsafe_add(value, leg.base)
+        equity = unsafe_add(equity, unsafe_add(value, leg.base))
         states |= state
         if _basis == MAINTENANCE and state & effective_time.UNKNOWN != 0:
             continue

@@ -25,7 +25,7 @@ LEAST_SHARE: constant(uint256) = 10  # at least a tenth of q*
 
 # The leg and what it can be taken for.
 struct Offer:
-    size: int256  # [base wad] the whole leg, signed
+    leg: IRiskEngine.Leg  # the whole leg
     mark: uint256  # [USD wad]
     price: uint256  # [USD wad]
     fee: uint256  # [ppm]
@@ -48,11 +48,20 @@ def _take(
     self._check_size(size, offer)
     liquidation._check_limit(self._is_within(offer, _limit_price))
     signed: int256 = convert(size, int256)
-    if offer.size < 0:
+    if offer.leg.size < 0:
         signed = -signed
     fee: uint256 = self._fee_up(size, offer)
-    extcall liquidation.LEDGER.take_over(_account, _taker, _market, signed, offer.price, fee)
-    self._finish(case)
+    cash: int256 = 0
+    left: IRiskEngine.Leg = empty(IRiskEngine.Leg)
+    cash, left = extcall liquidation.LEDGER.take_over(
+        _account, _taker, _market, signed, offer.price, fee
+    )
+    after: IRiskEngine.Margin = empty(IRiskEngine.Margin)
+    if len(case.book.legs) == 1 and len(case.book.holdings) == 0:
+        after = liquidation._assess_leg(cash, left)
+    else:
+        after = liquidation._with_leg(case.margin, case.book.cash, offer.leg, cash, left)
+    self._finish(case, after)
     log ILiquidator.PositionTaken(
         taker=_taker, account=_account, market=_market, size=signed, price=offer.price, fee=fee
     )
@@ -60,14 +69,13 @@ def _take(
 
 
 @internal
-def _finish(_case: liquidation.Case):
-    after: IRiskEngine.Margin = liquidation._margin_of(_case.account)
+def _finish(_case: liquidation.Case, _after: IRiskEngine.Margin):
     liquidation._check_improved(
         account_state._is_no_worse(
-            _case.margin.equity, _case.margin.requirement, after.equity, after.requirement
+            _case.margin.equity, _case.margin.requirement, _after.equity, _after.requirement
         )
     )
-    liquidation._close_case(_case, after)
+    liquidation._close_case(_case, _after)
 
 
 @internal
@@ -79,20 +87,20 @@ def _offer_of(_case: liquidation.Case, _market: uint256) -> Offer:
     liquidation._check_short(_case.margin)
     self._check_before_backstop(_case)
     offer: Offer = empty(Offer)
-    offer.size = self._leg_size(_case.book, _market)
+    offer.leg = self._leg_of(_case.book, _market)
     reference: IRiskEngine.Reference = liquidation._reference_of(_market)
     liquidation._check_known(reference.state)
     share: uint256 = auctions._share_down(_case.clock.elapsed, _case.parameters)
     discount: uint256 = auctions._rate_down(share, reference.calm_mmr)
     offer.mark = reference.mark
     offer.fee = auctions._rate_down(_case.parameters.insurance_fee, reference.calm_mmr)
-    if offer.size > 0:
+    if offer.leg.size > 0:
         offer.price = auctions._discounted_up(reference.mark, discount)
     else:
         offer.price = auctions._premium_down(reference.mark, discount)
     enough: uint256 = staticcall liquidation.ENGINE.liquidation_size(
         _market,
-        offer.size,
+        offer.leg.size,
         _case.margin.equity,
         _case.margin.requirement,
         discount + offer.fee,
@@ -108,7 +116,7 @@ def _with_bounds(_offer: Offer, _enough: uint256, _min_size: uint256) -> Offer:
     @dev _enough is q*. Where less than the minimum would remain, the whole leg goes.
     """
     offer: Offer = _offer
-    whole: uint256 = convert(abs(_offer.size), uint256)
+    whole: uint256 = convert(abs(_offer.leg.size), uint256)
     enough: uint256 = min(_enough, whole)
     offer.least = min(enough, max(fixed_point._div_up(enough, LEAST_SHARE), _min_size))
     offer.most = enough
@@ -120,10 +128,10 @@ def _with_bounds(_offer: Offer, _enough: uint256, _min_size: uint256) -> Offer:
 
 @internal
 @pure
-def _leg_size(_book: IClearinghouse.Book, _market: uint256) -> int256:
+def _leg_of(_book: IClearinghouse.Book, _market: uint256) -> IRiskEngine.Leg:
     for leg: IRiskEngine.Leg in _book.legs:
         if leg.market == _market and leg.size != 0:
-            return leg.size
+            return leg
     raise "no position"
 
 
@@ -137,7 +145,7 @@ def _fee_up(_size: uint256, _offer: Offer) -> uint256:
 @internal
 @pure
 def _is_within(_offer: Offer, _limit_price: uint256) -> bool:
-    if _offer.size > 0:
+    if _offer.leg.size > 0:
         return _offer.price <= _limit_price
     return _offer.price >= _limit_price
 
@@ -155,6 +163,6 @@ def _check_size(_size: uint256, _offer: Offer):
     """
     @dev What remains is nothing or the minimum.
     """
-    rest: uint256 = convert(abs(_offer.size), uint256) - _size
+    rest: uint256 = convert(abs(_offer.leg.size), uint256) - _size
     valid: bool = _size > 0 and _size >= _offer.least
     assert valid and (rest == 0 or rest >= _offer.min_size), "size too small"

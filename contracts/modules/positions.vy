@@ -10,6 +10,7 @@
 @dev g is price - F throughout.
 """
 from contracts.interfaces import IClearinghouse
+from contracts.interfaces import IRiskEngine
 from contracts.modules import reasons
 from contracts.modules import fixed_point
 from contracts.modules import ledger_words
@@ -18,9 +19,9 @@ from contracts.modules import side_index
 RAY: constant(uint256) = 10**27
 A_MIN: constant(uint256) = 10**18  # [ray]
 SIDE_MIN: constant(uint256) = 1_000  # [base wad] a smaller side settles the market
-MAX_SCALED: constant(uint256) = 2**111
-MAX_Z: constant(uint256) = 2**119
-MAX_CREDIT: constant(uint256) = 2**135
+SCALED_BITS: constant(uint256) = 111
+Z_BITS: constant(uint256) = 119
+CREDIT_BITS: constant(uint256) = 135
 MAX_EPOCHS: constant(uint256) = 2**15
 
 
@@ -54,10 +55,10 @@ struct Change:
     net: int256  # [USD wad] to the market's net
 
 
-position_words: HashMap[uint256, HashMap[uint256, uint256]]  # account -> market
-side_words: HashMap[uint256, uint256]  # market: both totals
-cut_words: HashMap[uint256, uint256]  # 2·market, + 1 for shorts: scale and credit of a cut side
-tallies: HashMap[uint256, uint256]  # market: net and fees
+position_words: HashMap[uint256, uint256[32]]  # account -> market
+side_words: uint256[32]  # market: both totals
+cut_words: uint256[64]  # 2·market, + 1 for shorts: scale and credit of a cut side
+tallies: uint256[32]  # market: net and fees
 finals: HashMap[uint256, HashMap[uint256, int256]]  # 2·market, + 1 for shorts -> epoch: K at its end
 
 
@@ -93,22 +94,33 @@ def _side(_market: uint256, _sides: ledger_words.Sides, _is_long: bool) -> SideS
 
 @view
 @internal
-def _leg(_account: uint256, _market: uint256) -> (int256, int256, uint256):
+def _leg(_account: uint256, _market: uint256) -> IRiskEngine.Leg:
     """
     @dev Effective size (0 for a position of an ended epoch), what it is worth besides size·g, and the market's
         open interest. Works on the words: this is read once for every market of a book.
     """
     sides: uint256 = self.side_words[_market]
     word: uint256 = self.position_words[_account][_market]
-    scaled: int256 = ledger_words._int(word) >> 144
+    scaled: int256 = convert(convert(word, bytes32), int256) >> 144
     mark: uint256 = sides & 65535  # epoch and cut flag of the shorts
     if scaled > 0:
         mark = (sides >> 16) & 65535
-    if mark == (word & 65535) << 1 and sides & 1 == 0:
-        return scaled, -(ledger_words._int(word << 112) >> 128), (sides >> 32) & (2**112 - 1)
+    # Of this epoch, neither its side nor the shorts cut.
+    if (mark ^ (word & 65535) << 1) | (sides & 1) == 0:
+        return IRiskEngine.Leg(
+            market=_market,
+            size=scaled,
+            base=unsafe_sub(0, convert(convert(word << 112, bytes32), int256) >> 128),
+            open_interest=(sides >> 32) & (2**112 - 1),
+        )
     unpacked: ledger_words.Sides = ledger_words._unpack_sides(sides)
     held: Held = self._held(_account, _market, unpacked)
-    return held.size, held.base, self._open_interest(_market, unpacked)
+    return IRiskEngine.Leg(
+        market=_market,
+        size=held.size,
+        base=held.base,
+        open_interest=self._open_interest(_market, unpacked),
+    )
 
 
 @view
@@ -287,12 +299,10 @@ def _open(_market: uint256, _change: Change, _delta: int256, _g: int256) -> Chan
     total: uint256 = side.total + opened.scaled
     change.z += opened.z
     change.scaled += self._with_sign(opened.scaled, is_long)
-    reasons._require(
-        total < MAX_SCALED
-        and self._magnitude(change.z) < MAX_Z
-        and self._magnitude(side.credit) < MAX_CREDIT,
-        reasons.POSITION_RANGE,
-    )
+    over: uint256 = total >> SCALED_BITS
+    over |= self._magnitude(change.z) >> Z_BITS
+    over |= self._magnitude(side.credit) >> CREDIT_BITS
+    reasons._require(over == 0, reasons.POSITION_RANGE)
     if is_long:
         change.sides.long_total = total
     else:
@@ -370,7 +380,8 @@ def _cut(_market: uint256, _size: int256, _charge: uint256, _g: int256):
             sides.long_cut = True
         else:
             sides.short_cut = True
-        self._book(_market, convert(_charge, int256), 0)
+        if _charge != 0:
+            self._book(_market, convert(_charge, int256), 0)
     log IClearinghouse.Deleveraged(
         market=_market, size=_size, charge=_charge, scale=cut.scale, credit=cut.credit
     )

@@ -9,7 +9,10 @@
      config:   band 20 | max_move 20 | max_deviation 20 | funding_cap 20 | price_max_age 16 |
                maker_fee 16 | taker_fee 16 | min_size 20 + 5 | listed 1 | has_feed 1 | calm_mmr 20 |
                spare 81; calm_mmr is the lower calm MM rate of bracket 0 of the tables in storage
-     guard:    feed 160 | max_age 32 | decimals 8 | spare 56, with answer limits max 128 | min 128
+     rule:     max_move 20 | funding_cap 17 | price_max_age/4 14 | calm_mmr/512 11 | has_feed 1 |
+              listed 1; four assets a word, asset 4i in the lowest quarter. Copied from the config: all
+              that a report mostly reads of it
+    guard:    feed 160 | max_age 32 | decimals 8 | spare 56, with answer limits max 128 | min 128
      beside it
     Times are effective. lag = effective time of the report - observed. Rate in 1e-11 per second.
 """
@@ -39,11 +42,22 @@ MIN_SIZE: constant(uint256) = 103
 LISTED: constant(uint256) = 2**102
 HAS_FEED: constant(uint256) = 2**101
 CALM_MMR: constant(uint256) = 81
+# rule
+RULE_MOVE: constant(uint256) = 44
+RULE_CAP: constant(uint256) = 27
+RULE_AGE_X4: constant(uint256) = 11  # in seconds at once: rule >> 11 & M16_X4
+RULE_CALM: constant(uint256) = 2
+RULE_CALM_UNIT: constant(uint256) = 512  # [ppm]
+RULE_FEED: constant(uint256) = 2
+RULE_LISTED: constant(uint256) = 1
 
 M5: constant(uint256) = 2**5 - 1
 M6: constant(uint256) = 2**6 - 1
 M10: constant(uint256) = 2**10 - 1
+M11: constant(uint256) = 2**11 - 1
 M16: constant(uint256) = 2**16 - 1
+M16_X4: constant(uint256) = 65_532
+M17: constant(uint256) = 2**17 - 1
 M20: constant(uint256) = 2**20 - 1
 M32: constant(uint256) = 2**32 - 1
 M94: constant(uint256) = 2**94 - 1

@@ -42,6 +42,7 @@ prices: uint256[40]
 settling: uint256[40]
 held: uint256[40]
 configs: uint256[40]
+rules: uint256[10]
 guards: uint256[40]
 limits: uint256[40]
 
@@ -198,7 +199,8 @@ def _reference(
     """
     @dev P_ref and the observation time of that mark; the stored mark itself when not settling.
     """
-    settling: uint256 = self.settling[_asset]
-    if self._is_continuing(_word, settling, _clock, _now, _price_age):
-        return settling >> words.PRICE, settling >> words.REF_TIME & M32
+    if _word & words.EPISODE != 0:
+        settling: uint256 = self.settling[_asset]
+        if self._is_continuing(_word, settling, _clock, _now, _price_age):
+            return settling >> words.PRICE, settling >> words.REF_TIME & M32
     return _word >> words.PRICE, _word >> words.OBSERVED & M32

@@ -18,12 +18,12 @@
 from snekmate.utils import eip712_domain_separator as eip712
 
 from contracts.interfaces import IRiskEngine
-from contracts.modules import engine_scalars as scalars
+from contracts.modules import effective_time
 from contracts.modules import governance
 
 initializes: eip712
+uses: effective_time
 uses: governance
-uses: scalars
 
 # Half the order of secp256k1, rounded down.
 HALF_ORDER: constant(uint256) = (
@@ -58,7 +58,8 @@ def freeze_signer(_signer: address):
 @view
 @internal
 def _check_quorum(_count: uint256):
-    assert _count >= scalars.words[scalars.THRESHOLD], "quorum"
+    needed: uint256 = effective_time.word >> effective_time.QUORUM & effective_time.M4
+    assert _count >= needed, "quorum"
 
 
 @view

@@ -111,9 +111,7 @@ def report(
                 _assets[i], quotes[0], quotes[(signers - 1) // 2], quotes[signers - 1], batch
             )
         )
-    log IRiskEngine.Reported(
-        reporter=msg.sender, observed=_observed, assets=_assets, quotes=accepted
-    )
+    log IRiskEngine.Reported(reporter=msg.sender, observed=_observed, quotes=accepted)
 
 
 # --- internals: message --------------------------------------------------------------------------
@@ -137,10 +135,8 @@ def _check_signatures(
     count: uint256 = len(_assets)
     checks._check_fit(len(_quotes) == count * len(_signatures))
     quorum._check_quorum(len(_signatures))
+    assets: bytes32 = keccak256(slice(abi_encode(_assets), 64, 32 * count))
     row: uint256[40] = empty(uint256[40])
-    for i: uint256 in range(count, bound=40):
-        row[i] = _assets[i]
-    assets: bytes32 = keccak256(slice(abi_encode(row), 0, 32 * count))
     signer: address = empty(address)
     first: uint256 = 0
     for signature: IRiskEngine.Signature in _signatures:
@@ -162,10 +158,10 @@ def _report_asset(
     """
     @dev The quote if it was accepted, with the price that was; else 0.
     """
-    config: uint256 = prices.configs[_asset]
+    rule: uint256 = prices.rules[_asset >> 2] >> ((_asset & 3) << 6)
     word: uint256 = prices.prices[_asset]
     price: uint256 = _median >> 32
-    if config & words.LISTED == 0 or self._is_late(_asset, word, _batch):
+    if rule & words.RULE_LISTED == 0 or self._is_late(_asset, word, _batch):
         return 0
     spread: uint256 = (_highest >> 32) - (_lowest >> 32)
     limit: uint256 = _batch.clock >> effective_time.SPREAD & words.M20
@@ -173,13 +169,13 @@ def _report_asset(
         return 0
     verdict: uint256 = FRESH
     flags: uint256 = word & words.M6
-    if config & words.HAS_FEED != 0:
-        verdict, flags = self._compare_reference(_asset, price, flags, config)
+    if rule & words.RULE_FEED != 0:
+        verdict, flags = self._compare_reference(_asset, price, flags)
     if verdict == FRESH:
-        verdict, price = self._guard_move(_asset, price, word, config, _batch)
+        verdict, price = self._guard_move(_asset, price, word, rule, _batch)
     if verdict == FRESH:
-        self._accept(_asset, price, _median & M32, word, flags, config, _batch)
-        return price << 32 | _median & M32
+        self._accept(_asset, price, _median & M32, word, flags, rule, _batch)
+        return _asset << 128 | price << 32 | _median & M32
     self._suspend(_asset, price, word, flags, verdict, _batch)
     return 0
 
@@ -201,7 +197,7 @@ def _is_late(_asset: uint256, _word: uint256, _batch: Batch) -> bool:
 @view
 @internal
 def _compare_reference(
-    _asset: uint256, _price: uint256, _flags: uint256, _config: uint256
+    _asset: uint256, _price: uint256, _flags: uint256
 ) -> (uint256, uint256):
     """
     @dev Verdict, and the flags with bit 4 as the feed wants it.
@@ -211,7 +207,7 @@ def _compare_reference(
         return FRESH, _flags | words.REDUCE_FEED
     flags: uint256 = _flags & (words.M6 - words.REDUCE_FEED)
     deviation: uint256 = self._distance(_price, reference) * PPM
-    if deviation > reference * (_config >> words.MAX_DEVIATION & words.M20):
+    if deviation > reference * (prices.configs[_asset] >> words.MAX_DEVIATION & words.M20):
         return REFUSE, flags
     return FRESH, flags
 
@@ -242,13 +238,13 @@ def _read_reference(_asset: uint256) -> uint256:
 @view
 @internal
 def _guard_move(
-    _asset: uint256, _price: uint256, _word: uint256, _config: uint256, _batch: Batch
+    _asset: uint256, _price: uint256, _word: uint256, _rule: uint256, _batch: Batch
 ) -> (uint256, uint256):
     """
     @dev Verdict, and the price to accept or to hold.
     """
     stored: uint256 = _word >> words.PRICE
-    limit: uint256 = stored * (_config >> words.MAX_MOVE & words.M20)
+    limit: uint256 = stored * (_rule >> words.RULE_MOVE & words.M20)
     if stored == 0 or self._distance(_price, stored) * PPM <= limit:
         return FRESH, _price
     if _word & words.PENDING == 0:
@@ -297,17 +293,17 @@ def _accept(
     _premium: uint256,
     _word: uint256,
     _flags: uint256,
-    _config: uint256,
+    _rule: uint256,
     _batch: Batch,
 ):
     flags: uint256 = _flags & (words.M6 - words.PENDING - words.REFUSED)
     if _word >> words.PRICE != 0:
-        flags = self._follow_up(_asset, _price, _word, flags, _config, _batch)
-    funding: int256 = words._funding(_word, _batch.now, _config >> words.PRICE_AGE & words.M16)
+        flags = self._follow_up(_asset, _price, _word, flags, _rule, _batch)
+    funding: int256 = words._funding(_word, _batch.now, _rule >> words.RULE_AGE_X4 & words.M16_X4)
     prices.prices[_asset] = words._pack_price(
         _price,
         max(-words.F_MAX, min(words.F_MAX, funding)),
-        self._rate(_premium, _config >> words.FUNDING_CAP & words.M20),
+        self._rate(_premium, _rule >> words.RULE_CAP & words.M17),
         _batch.observed,
         _batch.now - _batch.observed,
         flags,
@@ -320,7 +316,7 @@ def _follow_up(
     _price: uint256,
     _word: uint256,
     _flags: uint256,
-    _config: uint256,
+    _rule: uint256,
     _batch: Batch,
 ) -> uint256:
     """
@@ -328,10 +324,10 @@ def _follow_up(
     """
     until: uint256 = 0
     since: uint256 = 0
-    if self._is_large(_asset, _price, _word >> words.PRICE, _config, _batch):
+    if self._is_large(_asset, _price, _word >> words.PRICE, _rule, _batch):
         until = _batch.now + (_batch.clock >> effective_time.WINDOW & words.M16)
     age: uint256 = _batch.now - (_word >> words.OBSERVED & M32)
-    if age > _config >> words.PRICE_AGE & words.M16:
+    if age > _rule >> words.RULE_AGE_X4 & words.M16_X4:
         since = _batch.now + (_batch.clock >> effective_time.GRACE & words.M16)
     elif _word & (words.PENDING | words.REFUSED) != 0 or _batch.base & effective_time.UNKNOWN != 0:
         since = max(_batch.now, _batch.clock >> effective_time.GRACE_UNTIL & M32)
@@ -348,14 +344,14 @@ def _follow_up(
 @view
 @internal
 def _is_large(
-    _asset: uint256, _price: uint256, _stored: uint256, _config: uint256, _batch: Batch
+    _asset: uint256, _price: uint256, _stored: uint256, _rule: uint256, _batch: Batch
 ) -> bool:
     """
     @dev The mark moved by more than MMR_0 at s_mm.
     """
     move: uint256 = self._distance(_price, _stored)
-    # The config word holds a lower bound of MMR_0: mostly nothing else is read.
-    bound: uint256 = _stored * (_config >> words.CALM_MMR & words.M20)
+    # The rule holds a lower bound of MMR_0: mostly nothing else is read.
+    bound: uint256 = _stored * ((_rule >> words.RULE_CALM & words.M11) * words.RULE_CALM_UNIT)
     if _asset >= prices.MARKETS or move * PPM <= bound:
         return False
     total: uint256 = 0
@@ -372,14 +368,14 @@ def _is_large(
 @internal
 def _rate(_premium: uint256, _cap: uint256) -> int256:
     """
-    @dev [1e-11 per second]
+    @dev [1e-11 per second] unsafe: _cap < 2**17.
     """
     cap: int256 = convert(_cap, int256)
     premium: int256 = convert(_premium, int256) - convert(PREMIUM_ZERO, int256)
-    scaled: int256 = max(-cap, min(cap, premium)) * 125
-    rate: int256 = scaled // 36
-    if rate * 36 > scaled:
-        rate -= 1
+    scaled: int256 = unsafe_mul(max(unsafe_sub(0, cap), min(cap, premium)), 125)
+    rate: int256 = unsafe_div(scaled, 36)
+    if unsafe_mul(rate, 36) > scaled:
+        rate = unsafe_sub(rate, 1)
     return rate
 
 

@@ -117,7 +117,7 @@ def signers() -> (DynArray[address, 9], uint256):
     """
     @return As governance set them, frozen ones included, and how many must sign.
     """
-    return self._signers, engine_link._load(tables.SCALARS, scalars.THRESHOLD)
+    return self._signers, engine_link._load(tables.CLOCK, 0) >> time.QUORUM & time.M4
 
 
 # --- internals -----------------------------------------------------------------------------------
@@ -171,5 +171,6 @@ def _set_signers(_signers: DynArray[address, 9], _quorum: uint256):
         engine_link._store(tables.SIGNERS, key, 1)
         previous = key
     self._signers = _signers
-    engine_link._store(tables.SCALARS, scalars.THRESHOLD, _quorum)
+    word: uint256 = engine_link._load(tables.CLOCK, 0) & ~(time.M4 << time.QUORUM)
+    engine_link._store(tables.CLOCK, 0, word | _quorum << time.QUORUM)
     log IRiskSettings.SignersSet(signers=_signers, quorum=_quorum)

@@ -5,8 +5,8 @@
 @license AGPL-3.0-only
 @notice One message for several assets, signed whole by a quorum. Any failing check reverts it
     whole.
-@dev EIP-712: Push(bytes32 inputs,uint256 valid_until,Line[] lines)
-    Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce). `inputs` is the hash of the
+@dev EIP-712: Push(bytes32 inputs,uint256 valid_until,uint256[] lines), a line packed as asset 184
+    | severity 20 | depth 20 | nonce 32. `inputs` is the hash of the
     data the push was computed from (provenance), only logged. `valid_until` is Unix time; `nonce`
     the effective time of the push it builds on (t0 of the load line), which at least min_delay >=
     60 s makes strictly rising. Steps are against the values last pushed, not against the clocks. A
@@ -29,11 +29,8 @@ uses: load_line
 uses: quorum
 uses: scalars
 
-LINE_HASH: constant(bytes32) = keccak256(
-    "Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce)"
-)
 PUSH_HASH: constant(bytes32) = keccak256(
-    "Push(bytes32 inputs,uint256 valid_until,Line[] lines)Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce)"
+    "Push(bytes32 inputs,uint256 valid_until,uint256[] lines)"
 )
 PPM: constant(uint256) = 10**6
 M20: constant(uint256) = 2**20 - 1
@@ -47,14 +44,14 @@ M24: constant(uint256) = 2**24 - 1
 def push(
     _inputs: bytes32,
     _valid_until: uint256,
-    _lines: DynArray[IRiskEngine.Line, 40],
+    _lines: DynArray[uint256, 40],
     _signatures: DynArray[IRiskEngine.Signature, 9],
 ):
     """
     @notice Push severity and depth of several assets; anyone may bring a signed message.
     @param _inputs Hash of the input window.
     @param _valid_until Last second of validity [Unix time].
-    @param _lines What to push.
+    @param _lines Packed lines: what to push.
     @param _signatures In ascending order of their signers.
     """
     effective_time._check_running()
@@ -63,9 +60,13 @@ def push(
     clock: uint256 = effective_time.word
     now: uint256 = effective_time._now(clock)
     rules: uint256 = scalars.words[scalars.RULES]
-    for line: IRiskEngine.Line in _lines:
-        self._check_line(line, load_line.lines[line.asset], rules, clock, now)
-        load_line._set_line(line.asset, line.severity, line.depth, clock, now)
+    for push: uint256 in _lines:
+        asset: uint256 = push >> 72
+        line: uint256 = load_line.lines[asset]
+        self._check_line(push, line, rules, clock, now)
+        load_line.lines[asset] = load_line._moved(
+            line, push >> 52 & M20, push >> 32 & M20, clock, now
+        )
     log IRiskEngine.Pushed(pusher=msg.sender, inputs=_inputs, lines=_lines)
 
 
@@ -77,13 +78,10 @@ def push(
 def _check_signatures(
     _inputs: bytes32,
     _valid_until: uint256,
-    _lines: DynArray[IRiskEngine.Line, 40],
+    _lines: DynArray[uint256, 40],
     _signatures: DynArray[IRiskEngine.Signature, 9],
 ):
-    hashes: bytes32[40] = empty(bytes32[40])
-    for i: uint256 in range(len(_lines), bound=40):
-        hashes[i] = keccak256(abi_encode(LINE_HASH, _lines[i]))
-    lines: bytes32 = keccak256(slice(abi_encode(hashes), 0, 32 * len(_lines)))
+    lines: bytes32 = keccak256(slice(abi_encode(_lines), 64, 32 * len(_lines)))
     struct_hash: bytes32 = keccak256(abi_encode(PUSH_HASH, _inputs, _valid_until, lines))
     quorum._check_quorum(len(_signatures))
     signer: address = empty(address)
@@ -94,21 +92,30 @@ def _check_signatures(
 @pure
 @internal
 def _check_line(
-    _push: IRiskEngine.Line, _line: uint256, _rules: uint256, _clock: uint256, _now: uint256
+    _push: uint256, _line: uint256, _rules: uint256, _clock: uint256, _now: uint256
 ):
     t0: uint256 = _line >> load_line.T0 & load_line.M32
-    assert t0 != 0 and _push.nonce == t0, "nonce"
+    assert t0 != 0 and _push & load_line.M32 == t0, "nonce"
     checks._check_delay(_now - t0 >= _rules & M24)
-    checks._check_bounds(_push.severity, 0, PPM)
-    depth: uint256 = _line >> load_line.DEPTH & M20
-    low: uint256 = min(depth, _clock >> effective_time.DEPTH_MIN & M20)
-    checks._check_bounds(_push.depth, low, PPM)
-    severity: uint256 = _line >> load_line.S
-    self._check_step(severity, _push.severity, _rules >> 84 & M20, _rules >> 64 & M20)
-    self._check_step(depth, _push.depth, _rules >> 24 & M20, _rules >> 44 & M20)
+    severity: uint256 = _push >> 52 & M20
+    depth: uint256 = _push >> 32 & M20
+    old: uint256 = _line >> load_line.DEPTH & M20
+    low: uint256 = min(old, _clock >> effective_time.DEPTH_MIN & M20)
+    checks._check_within(
+        severity <= PPM
+        and low <= depth
+        and depth <= PPM
+        and self._is_step(_line >> load_line.S, severity, _rules >> 84, _rules >> 64)
+        and self._is_step(old, depth, _rules >> 24, _rules >> 44)
+    )
 
 
 @pure
 @internal
-def _check_step(_old: uint256, _new: uint256, _up: uint256, _down: uint256):
-    checks._check_bounds(_new, max(_old, _down) - _down, _old + _up)
+def _is_step(_old: uint256, _new: uint256, _up: uint256, _down: uint256) -> bool:
+    """
+    @dev Within a step up or down; the steps are the lowest 20 bits. unsafe: all below 2**21.
+    """
+    if _new > _old:
+        return unsafe_sub(_new, _old) <= _up & M20
+    return unsafe_sub(_old, _new) <= _down & M20

@@ -46,6 +46,8 @@ def store(_table: uint256, _index: uint256, _word: uint256):
         prices.prices[_index] = _word
     elif _table == tables.CONFIGS:
         prices.configs[_index] = _word
+    elif _table == tables.RULES:
+        prices.rules[_index] = _word
     elif _table == tables.GUARDS:
         prices.guards[_index] = _word
     elif _table == tables.LIMITS:
@@ -76,6 +78,8 @@ def word_at(_table: uint256, _index: uint256) -> uint256:
         return prices.held[_index]
     if _table == tables.CONFIGS:
         return prices.configs[_index]
+    if _table == tables.RULES:
+        return prices.rules[_index]
     if _table == tables.GUARDS:
         return prices.guards[_index]
     if _table == tables.LIMITS:

@@ -166,7 +166,7 @@ class BenchWorld:
         return self.d.engine.push(
             inputs,
             until,
-            [(x.asset, x.severity, x.depth, x.nonce) for x in lines],
+            [x.packed for x in lines],
             [(x.v, x.r, x.s) for _, x in signed],
             sender=self.keeper,
         )

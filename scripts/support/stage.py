@@ -71,7 +71,7 @@ class Stage:
         )
         domain = Domain(chain_id(), self.d.addresses["engine"])
         signed = [sign(Push(bytes(32), until, lines), domain, s) for s in self.signers]
-        rows = [(x.asset, x.severity, x.depth, x.nonce) for x in lines]
+        rows = [x.packed for x in lines]
         return bytes(32), until, rows, [(x.v, x.r, x.s) for x in signed]
 
     # --- traders -----------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def wiring_checks(d: Deployment) -> Iterator[tuple[str, bool]]:
 
 # Numbers of `engine_tables` and `engine_scalars`.
 SCALAR_TABLE: Final = 10
-SCALARS: Final = {"SEQUENCER": 2, "LIQUIDATOR": 3}
+SCALARS: Final = {"SEQUENCER": 1, "LIQUIDATOR": 2}
 
 
 def word_address(d: Deployment, scalar: str) -> str:

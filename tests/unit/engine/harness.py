@@ -16,11 +16,10 @@ HOUR = 3600
 INITIAL, LIVE, MAINTENANCE = 0, 1, 2
 UNKNOWN, AFTERMATH, REDUCE_ONLY, OLD, PAUSED, NO_NEW_RISK = 1, 2, 4, 8, 16, 32
 # `engine_tables`
-CLOCK, PRICES, SETTLING, HELD, CONFIGS, GUARDS, LIMITS, LINES, SCHEDULES, SIGNERS, SCALARS = range(
-    11
-)
+CLOCK, PRICES, SETTLING, HELD, CONFIGS, GUARDS, LIMITS, LINES, SCHEDULES, SIGNERS = range(10)
+SCALARS, REPORT_RULES = 10, 11
 # `engine_scalars`
-RULES, THRESHOLD, SEQUENCER, LIQUIDATOR, PAUSE_ENDED = range(5)
+RULES, SEQUENCER, LIQUIDATOR, PAUSE_ENDED = range(4)
 START = 1_700_000_040  # a multiple of 60
 ZERO = "0x" + "00" * 20
 
@@ -99,16 +98,10 @@ class Signer:
             {"name": "assets", "type": "uint256[]"},
             {"name": "quotes", "type": "uint256[]"},
         ],
-        "Line": [
-            {"name": "asset", "type": "uint256"},
-            {"name": "severity", "type": "uint256"},
-            {"name": "depth", "type": "uint256"},
-            {"name": "nonce", "type": "uint256"},
-        ],
         "Push": [
             {"name": "inputs", "type": "bytes32"},
             {"name": "valid_until", "type": "uint256"},
-            {"name": "lines", "type": "Line[]"},
+            {"name": "lines", "type": "uint256[]"},
         ],
     }
 
@@ -126,11 +119,14 @@ class Signer:
             "verifyingContract": engine,
         }
         types = {kind: self.TYPES[kind]}
-        if kind == "Push":
-            types["Line"] = self.TYPES["Line"]
         signable = encode_typed_data(domain, types, message)
         signed = self.account.sign_message(signable)
         return signed.v, signed.r, signed.s
+
+
+def pack_line(asset: int, severity: int, depth: int, nonce: int) -> int:
+    """One asset's part of a push."""
+    return asset << 72 | severity << 52 | depth << 32 | nonce
 
 
 def make_signers(count: int) -> list[Signer]:
@@ -214,7 +210,9 @@ class System:
     def send(self, *args: Any) -> list[int]:
         self.engine.report(*args)
         (log,) = [e for e in self.engine.get_logs() if type(e).__name__ == "Reported"]
-        return list(log.quotes)
+        for asset, accepted in zip(args[1], log.quotes, strict=True):
+            assert accepted == 0 or accepted >> 128 == asset
+        return [accepted & (2**128 - 1) for accepted in log.quotes]
 
     def push(
         self,
@@ -231,15 +229,12 @@ class System:
         valid_until: int | None = None,
         signers: Iterable[Signer] | None = None,
         nonces: dict[int, int] | None = None,
-    ) -> tuple[bytes, int, list[tuple[int, ...]], list[tuple[int, int, int]]]:
+    ) -> tuple[bytes, int, list[int], list[tuple[int, int, int]]]:
         valid_until = self.time + 60 if valid_until is None else valid_until
-        rows = [(a, s, d, nonces[a] if nonces else self.nonce(a)) for a, (s, d) in lines.items()]
-        keys = ("asset", "severity", "depth", "nonce")
-        message = {
-            "inputs": b"\x11" * 32,
-            "valid_until": valid_until,
-            "lines": [dict(zip(keys, row, strict=True)) for row in rows],
-        }
+        rows = [
+            pack_line(a, s, d, nonces[a] if nonces else self.nonce(a)) for a, (s, d) in lines.items()
+        ]
+        message = {"inputs": b"\x11" * 32, "valid_until": valid_until, "lines": rows}
         chosen = self.signers if signers is None else signers
         signatures = [s.sign(self.engine.address, "Push", message) for s in chosen]
         return b"\x11" * 32, valid_until, rows, signatures

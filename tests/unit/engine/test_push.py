@@ -3,7 +3,7 @@
 import boa
 import pytest
 
-from .harness import PPM, PushRules, System, deploy
+from .harness import PPM, PushRules, System, deploy, pack_line
 
 HALF = 500_000
 
@@ -23,7 +23,8 @@ def test_push__stores_what_was_pushed(due: System):
     assert (line.severity, line.depth, line.pushed) == (HALF + 1, HALF - 1, due.time)
     (log,) = [e for e in due.engine.get_logs() if type(e).__name__ == "Pushed"]
     assert log.inputs == b"\x11" * 32
-    assert len(log.lines) == 2
+    assert [line >> 72 for line in log.lines] == [0, 1]
+    assert log.lines[0] >> 32 & (2**40 - 1) == (HALF + 1) << 20 | HALF - 1
 
 
 @pytest.mark.parametrize(
@@ -111,13 +112,8 @@ def test_push__wrong_nonce__reverts(due: System, off: int):
 
 def test_push__twice_the_same_asset__reverts(due: System):
     nonce = due.nonce(0)
-    rows = [(0, HALF, HALF, nonce)] * 2
-    keys = ("asset", "severity", "depth", "nonce")
-    message = {
-        "inputs": bytes(32),
-        "valid_until": due.time,
-        "lines": [dict(zip(keys, row, strict=True)) for row in rows],
-    }
+    rows = [pack_line(0, HALF, HALF, nonce)] * 2
+    message = {"inputs": bytes(32), "valid_until": due.time, "lines": rows}
     signatures = [s.sign(due.engine.address, "Push", message) for s in due.signers]
     with boa.reverts("nonce"):
         due.engine.push(bytes(32), due.time, rows, signatures)
@@ -159,7 +155,7 @@ def test_push__paused__reverts(due: System):
 def test_push__other_values_than_signed__reverts(due: System):
     inputs, until, rows, signatures = due.sign_push({0: (HALF, HALF)})
     with boa.reverts("bad signer"):
-        due.engine.push(inputs, until, [(0, HALF + 1, HALF, rows[0][3])], signatures)
+        due.engine.push(inputs, until, [rows[0] + (1 << 52)], signatures)
     with boa.reverts("bad signer"):
         due.engine.push(bytes(32), until, rows, signatures)
     with boa.reverts("bad signer"):
