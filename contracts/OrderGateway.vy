@@ -52,7 +52,7 @@ REPORT: constant(bytes4) = method_id(
     "report(uint256,uint256[],uint256[],(uint256,uint256,uint256)[])", output_type=bytes4
 )
 PUSH: constant(bytes4) = method_id(
-    "push(bytes32,uint256,(uint256,uint256,uint256,uint256)[],(uint256,uint256,uint256)[])",
+    "push(bytes32,uint256,uint256[],(uint256,uint256,uint256)[])",
     output_type=bytes4,
 )
 

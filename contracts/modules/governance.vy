@@ -43,10 +43,10 @@ def __init__(_guardian: address):
 def hand_over(_new_owner: address):
     """
     @notice Hand ownership over to another contract, at once.
-    @param _new_owner A contract; the timelock.
+    @param _new_owner Another contract; the timelock.
     """
     self._check_owner()
-    assert _new_owner.is_contract, "no code"
+    assert _new_owner.is_contract and _new_owner != self, "no code"
     ownable._transfer_ownership(_new_owner)
 
 

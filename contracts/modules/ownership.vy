@@ -25,10 +25,10 @@ def __init__():
 def hand_over(_new_owner: address):
     """
     @notice Hand ownership over to another contract, at once.
-    @param _new_owner A contract; the timelock.
+    @param _new_owner Another contract; the timelock.
     """
     self._check_owner()
-    reasons._require(_new_owner.is_contract, reasons.NO_CODE)
+    reasons._require(_new_owner.is_contract and _new_owner != self, reasons.NO_CODE)
     ownable._transfer_ownership(_new_owner)
 
 

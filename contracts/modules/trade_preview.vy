@@ -221,9 +221,9 @@ def _reason(
     if _desk.mode == 0:
         return "not opened"
     if not _draft.trial.in_range:
-        return "position range"
+        return "too large"
     if _draft.trial.scaled != 0 and _desk.others == MAX_MARKETS:
-        return "too many markets"
+        return "too many"
     if _draft.trial.scaled != 0 and _desk.others != 0 and _desk.mode == ISOLATED:
         return "isolated"
     return self._gate(_desk, _draft)

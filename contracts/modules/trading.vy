@@ -132,7 +132,8 @@ def _check_gate(
     @dev E_im >= IM, or reduced without flipping with E' >= 0 and E'·MM >= E·MM'.
     """
     reduces: bool = health._reduces(_change.before, _change.after)
-    self._check_minimum(_change.after, _min_size, reduces)
+    is_cut: bool = _change.sides.long_cut or _change.sides.short_cut
+    self._check_minimum(_change.after, _min_size, reduces and is_cut)
     nothing: health.Instead = empty(health.Instead)
     margin: IRiskEngine.Margin = health._assess(health.INITIAL, _account, _after, nothing)
     if not reduces:
@@ -152,13 +153,13 @@ def _check_gate(
 
 @pure
 @internal
-def _check_minimum(_size: int256, _min_size: uint256, _reduces: bool):
+def _check_minimum(_size: int256, _min_size: uint256, _may_leave_dust: bool):
     """
     @dev What remains is nothing, what rounding on a cut market left of it, or at least the minimum.
     """
     size: uint256 = positions._magnitude(_size)
     least: uint256 = 1
-    if _reduces:
+    if _may_leave_dust:
         least = positions.SIDE_MIN
     reasons._require(size < least or size >= _min_size, reasons.BELOW_MINIMUM)
 

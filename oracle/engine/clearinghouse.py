@@ -138,7 +138,7 @@ class Clearinghouse:
         require(mode in (CROSS, ISOLATED), "mode")
         state = self._load(account)
         is_empty = state.cash == 0 and state.tokens == 0 and not state.markets
-        require(is_empty, "account not empty")
+        require(is_empty, "not empty")
         self._configure(account, replace(state, mode=mode), gateways, 0)
 
     def configure(self, account: int, gateways: int, floor: int) -> None:
@@ -276,7 +276,10 @@ class Clearinghouse:
             state = replace(state, cash=state.cash + change.realised)
             if change.before != 0:
                 closed.append(_closed_leg(market, change, g))
-        self._store(account, state)
+        if state.markets or state.tokens:
+            self._store(account, state)
+        else:
+            self._store_closed(account, state)
         return state.cash, closed
 
     def deleverage(self, market: int, size: int, charge: int) -> None:
@@ -287,8 +290,8 @@ class Clearinghouse:
         self._allow_gap(market, before.side(is_long=size < 0).total // RAY + 1)
 
     def write_off(self, account: int, forgiven: int, socialised: int) -> None:
-        """Forgive negative cash of an account; ``socialised`` of it becomes D_h [USD wad]."""
-        state = self._load_open(account)
+        """Forgive cash of an account just closed; ``socialised`` becomes D_h [USD wad]."""
+        state = self.state.accounts[account]
         state = replace(state, cash=state.cash + forgiven)
         require(state.cash <= 0, "cash")
         self._store(account, state)
@@ -377,9 +380,13 @@ class Clearinghouse:
         self._store(account, replace(state, gateways=gateways, floor=floor))
 
     def _store(self, account: int, state: Account) -> None:
-        require(-MAX_CASH <= state.cash < MAX_CASH, "cash range")
         if state.cash < 0:
             self.state.indices[account] = self.index_at(self.engine.now)
+        self._store_closed(account, state)
+
+    def _store_closed(self, account: int, state: Account) -> None:
+        """Nothing but cash is left: it is forgiven before the call ends, so J0 stays."""
+        require(-MAX_CASH <= state.cash < MAX_CASH, "cash range")
         self.state.accounts[account] = state
 
     def _book(self, account: int, state: Account) -> Book:
@@ -474,7 +481,9 @@ class Clearinghouse:
     def _check_party(self, party: Party, market: int, quote: Quote, *, must_reduce: bool) -> None:
         """E_im >= IM, or reduced without flipping with E' >= 0 and E'·MM >= E·MM'."""
         reduces = _reduces(party.change)
-        _check_minimum(party.change.after, quote.min_size, reduces=reduces)
+        sides = party.change.market
+        is_cut = sides.long.cut or sides.short.cut
+        _check_minimum(party.change.after, quote.min_size, may_leave_dust=reduces and is_cut)
         book = self._book(party.account, party.state)
         margin = self.assess(Basis.INITIAL, book)
         if not reduces:
@@ -516,9 +525,9 @@ def _reduces(change: Change) -> bool:
     return abs(change.after) < abs(change.before) and same_side
 
 
-def _check_minimum(size: int, min_size: int, *, reduces: bool) -> None:
+def _check_minimum(size: int, min_size: int, *, may_leave_dust: bool) -> None:
     """What remains is nothing, what rounding on a cut market left, or at least the minimum."""
-    least = MIN_SIDE if reduces else 1
+    least = MIN_SIDE if may_leave_dust else 1
     require(abs(size) < least or abs(size) >= min_size, "below minimum")
 
 
@@ -549,7 +558,7 @@ def _closed_leg(market: int, change: Change, g: int) -> ClosedLeg:
 def _with_market(state: Account, market: int) -> Account:
     """Appends; unchanged where the list has it."""
     markets = state.markets if market in state.markets else (*state.markets, market)
-    require(len(markets) <= MAX_MARKETS, "too many markets")
+    require(len(markets) <= MAX_MARKETS, "too many")
     require(state.mode != ISOLATED or len(markets) == 1, "isolated")
     return replace(state, markets=markets)
 

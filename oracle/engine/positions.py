@@ -197,7 +197,7 @@ def _open(market: Market, position: Position, delta: int, g: int) -> tuple[Marke
     """Ranges are checked on opens only, so that closing never reverts."""
     is_long = delta > 0
     side = market.side(is_long=is_long)
-    require(abs(side.credit) < MAX_CREDIT, "position range")
+    require(abs(side.credit) < MAX_CREDIT, "too large")
     side, opened = sides.open_leg(side, position, abs(delta), g, is_long=is_long)
-    require(side.total < MAX_SCALED and abs(opened.z) < MAX_Z, "position range")
+    require(side.total < MAX_SCALED and abs(opened.z) < MAX_Z, "too large")
     return market.with_side(side, is_long=is_long), opened

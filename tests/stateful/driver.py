@@ -22,6 +22,15 @@ class Log(NamedTuple):
     data: bytes
 
 
+# Variables with arrays in them: a letter a level, m HashMap, a array.
+SHAPES = {
+    "positions.position_words": "ma",
+    "positions.side_words": "a",
+    "positions.cut_words": "a",
+    "positions.tallies": "a",
+}
+
+
 @dataclass(frozen=True)
 class Receipt:
     """What became of a transaction; a revert is an answer, not an exception."""
@@ -158,8 +167,9 @@ class Contract:
     def slot(self, variable: str, *keys: int) -> int:
         """Where a variable is stored; a key a level of HashMap, or the place in an array last."""
         slot = self.artifact.layout[variable]
-        for key in keys:
-            slot = map_slot(slot, key)
+        shape = SHAPES.get(variable, "m" * len(keys))
+        for key, kind in zip(keys, shape, strict=True):
+            slot = map_slot(slot, key) if kind == "m" else slot + key
         return slot
 
     def word(self, slot: int) -> int:

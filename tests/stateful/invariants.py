@@ -245,7 +245,7 @@ class Checks:
     def _dust(self, books: list[Books], g: dict[int, int]) -> Fraction:
         words = self.stage.words
         claims = sum(words[f"account {i} cash"] for i in range(len(self.stage.accounts)))
-        claims += words["interest"] + sum(words[f"tally {m} fees"] for m in MARKETS)
+        claims += words["collected"] + sum(words[f"tally {m} fees"] for m in MARKETS)
         claims += sum(book.claims(g[book.market]) for book in books)
         return words["vault tokens"] + words["vault deficit"] - claims
 

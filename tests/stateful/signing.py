@@ -25,11 +25,7 @@ DOMAIN = keccak(
     text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
 REPORT = keccak(text="Report(uint256 observed,uint256[] assets,uint256[] quotes)")
-LINE = keccak(text="Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce)")
-PUSH = keccak(
-    text="Push(bytes32 inputs,uint256 valid_until,Line[] lines)"
-    "Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce)"
-)
+PUSH = keccak(text="Push(bytes32 inputs,uint256 valid_until,uint256[] lines)")
 INPUTS = b"\x11" * 32
 Signature = tuple[int, int, int]
 
@@ -50,6 +46,11 @@ class Signer:
         if s > ORDER // 2:
             return 27 + (1 - IS_ODD), R, ORDER - s
         return 27 + IS_ODD, R, s
+
+
+def pack_line(asset: int, severity: int, depth: int, nonce: int) -> int:
+    """One asset's part of a push."""
+    return asset << 72 | severity << 52 | depth << 32 | nonce
 
 
 def make_signers(count: int) -> list[Signer]:
@@ -73,10 +74,9 @@ class Domain:
         """Digest of one signer's report."""
         return self._digest(REPORT, observed, _array(assets), _array(quotes))
 
-    def push(self, valid_until: int, lines: Sequence[tuple[int, ...]]) -> bytes:
-        """Digest of a push; a line is asset, severity, depth, nonce."""
-        hashes = [keccak(LINE + b"".join(field.to_bytes(32) for field in line)) for line in lines]
-        return self._digest(PUSH, INPUTS, valid_until, keccak(b"".join(hashes)))
+    def push(self, valid_until: int, lines: Sequence[int]) -> bytes:
+        """Digest of a push of packed lines."""
+        return self._digest(PUSH, INPUTS, valid_until, _array(lines))
 
     def _digest(self, kind: bytes, *fields: Any) -> bytes:
         words = (f if isinstance(f, bytes) else f.to_bytes(32) for f in fields)

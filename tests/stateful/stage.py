@@ -28,7 +28,7 @@ from oracle.engine.units import PPM, SETTLEMENT_TOKEN, WAD, Refused
 
 from . import storage
 from .driver import Artifact, Contract, Driver, Receipt, address_of, deployed
-from .signing import Domain, make_signers
+from .signing import Domain, make_signers, pack_line
 
 START = 1_700_000_000
 UNIT = 10**12  # [USD wad] of one settlement token unit
@@ -290,12 +290,13 @@ class Stage:
     def push(self, lines: Sequence[tuple[int, int, int, int]]) -> Outcome:
         """Lines of asset, severity, depth, nonce."""
         until = self.time + 60
-        digest = self.domain.push(until, lines)
+        packed = [pack_line(*line) for line in lines]
+        digest = self.domain.push(until, packed)
         signed = [signer.sign(digest) for signer in self.signers[:QUORUM]]
         return self._do(
             "push",
             (),
-            lambda: self.engine.send(self.owner, "push", b"\x11" * 32, until, list(lines), signed),
+            lambda: self.engine.send(self.owner, "push", b"\x11" * 32, until, packed, signed),
             lambda: self.model.push(until, [LinePush(*line) for line in lines]),
         )
 

@@ -86,6 +86,10 @@ def whole(word: int) -> Fields:
     return {"": signed(word, 0, 256)}
 
 
+def interest(word: int) -> Fields:
+    return {"rate": bits(word, 184, 72), "index": bits(word, 40, 144), "at": bits(word, 0, 40)}
+
+
 def vault(word: int) -> Fields:
     return {"tokens": word >> 112, "deficit": bits(word, 0, 112)}
 
@@ -233,9 +237,8 @@ class Reader:
                     rows.append((ledger, slot, f"final {market} {short} {epoch}", whole))
         rows.append((ledger, ledger.slot("cash.vault"), "vault", vault))
         rows.append((ledger, ledger.slot("cash.tickets_total"), "tickets", plain))
-        rows.append((ledger, ledger.slot("accounts.interest_collected"), "interest", plain))
-        for i, name in enumerate(("rate", "index", "at")):
-            rows.append((ledger, ledger.slot("accounts.interest") + i, f"interest {name}", plain))
+        rows.append((ledger, ledger.slot("accounts.interest_collected"), "collected", plain))
+        rows.append((ledger, ledger.slot("accounts.interest_word"), "interest", interest))
         for token in (TOKEN, SETTLEMENT_TOKEN):
             slot = custody.slot("outflow.buckets", token)
             rows.append((custody, slot, f"bucket {token}", bucket))
@@ -254,7 +257,7 @@ class Reader:
                 slot = engine.slot(table) + asset
                 rows.append((engine, slot, f"{table.split('.')[1]} {asset}", decoder))
         rows.append((engine, engine.slot("effective_time.word"), "clock", clock))
-        rows.append((engine, engine.slot("scalars.words") + 4, "pause ended", plain))
+        rows.append((engine, engine.slot("scalars.words") + 3, "pause ended", plain))
         return [
             (
                 contract,
@@ -362,7 +365,7 @@ class Reader:
         reserve = ledger.reserve
         yield "vault", {"tokens": reserve.tokens, "deficit": reserve.deficit}
         yield "tickets", {"": reserve.tickets}
-        yield "interest", {"": ledger.interest_collected}
+        yield "collected", {"": ledger.interest_collected}
         rates = ledger.interest
         for name in ("rate", "index", "at"):
             yield f"interest {name}", {"": getattr(rates, name)}

@@ -78,7 +78,7 @@ def test_a_push_binds_its_inputs_and_its_nonce(client):
     data = keeper.push_data(due, {0: ask(5, mark=b"\x0a"), 1: ask(8, mark=b"\x0b")}, until=99)
     inputs, until, lines, signatures = decode(PUSH.inputs, data[4:])
     assert inputs == inputs_hash([b"\x0a" * 32, b"\x0b" * 32])
-    assert (until, lines) == (99, ((0, 5, 6, 7), (1, 8, 9, 10)))
+    assert (until, lines) == (99, tuple(line.packed for line in due))
     assert len(set(recovered(signing.Push(inputs, 99, tuple(due)), signatures))) == 3
 
 

@@ -232,7 +232,8 @@ class System:
     ) -> tuple[bytes, int, list[int], list[tuple[int, int, int]]]:
         valid_until = self.time + 60 if valid_until is None else valid_until
         rows = [
-            pack_line(a, s, d, nonces[a] if nonces else self.nonce(a)) for a, (s, d) in lines.items()
+            pack_line(a, s, d, nonces[a] if nonces else self.nonce(a))
+            for a, (s, d) in lines.items()
         ]
         message = {"inputs": b"\x11" * 32, "valid_until": valid_until, "lines": rows}
         chosen = self.signers if signers is None else signers

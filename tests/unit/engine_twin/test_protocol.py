@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -411,14 +412,19 @@ def test_cut_market__its_last_pair_closes__settles() -> None:
     assert world.p.invariants().failures() == []
 
 
-def test_remainder__below_a_thousand_wei__is_allowed_where_it_reduces_only() -> None:
+def test_remainder__is_nothing_or_the_minimum__dust_only_of_a_cut_side() -> None:
     world = opened({1: 10, 2: -10, 3: 10, 4: -10})
     price = 100 * WAD
-    assert refused(lambda: world.p.trade(1, 2, 0, -10 * WAD - 5, price)) == "below minimum"
-    assert refused(lambda: world.p.trade(1, 2, 0, 1_000 - 10 * WAD, price)) == "below minimum"
+    for change in (-10 * WAD - 5, 1_000 - 10 * WAD, 999 - 10 * WAD):
+        assert refused(lambda change=change: world.p.trade(1, 2, 0, change, price)) == (
+            "below minimum"
+        )
+    market = world.p.ledger.market(0)
+    cut = replace(market.long, cut=True)
+    world.p.ledger.state.markets[0] = replace(market, long=cut)
     world.p.trade(1, 2, 0, 999 - 10 * WAD, price)
     assert (world.size(1, 0), world.size(2, 0)) == (999, -999)
-    assert world.p.ledger.market(0).long.epoch == 0  # nothing was cut: it does not settle
+    assert world.p.ledger.market(0).long.epoch == 0  # enough is left: it does not settle
 
 
 def test_trade__market_of_no_id__is_refused() -> None:
@@ -660,4 +666,4 @@ def test_markets__sixteen__is_the_most_an_account_holds() -> None:
     p.report(p.chain.timestamp, range(17), [quotes])
     for market in range(16):
         p.trade(1, 2, market, WAD, WAD)
-    assert refused(lambda: p.trade(1, 2, 16, WAD, WAD)) == "too many markets"
+    assert refused(lambda: p.trade(1, 2, 16, WAD, WAD)) == "too many"

@@ -53,7 +53,7 @@ def test_report_and_fill__report__is_in_force_at_the_trade(desk: Desk) -> None:
 
 
 def test_report_and_fill__push__is_forwarded(desk: Desk) -> None:
-    push = desk.engine.push.prepare_calldata(bytes(32), NOON, [(MARKET, 1, 2, 3)], [(27, 1, 1)])
+    push = desk.engine.push.prepare_calldata(bytes(32), NOON, [MARKET << 72], [(27, 1, 1)])
     report_and_fill(desk, push)
     assert desk.engine.pushes() == 1
 

@@ -132,6 +132,20 @@ def test_flip__through_a_cut_side__closes_all_and_opens_the_rest(
         assert abs(-world.size(account) * sign - WAD) <= 1
 
 
+def test_close__to_dust__is_allowed_here(world: World, cut: dict[str, int]) -> None:
+    """Up to 999 wei, what rounding may leave; that may only be closed."""
+    long, other = cut["long"], cut["other"]
+    size = world.size(long)
+    with boa.reverts("below minimum"):
+        world.trade(other, long, size - 1_010)
+    world.trade(other, long, size - 900)
+    assert 880 < world.size(long) <= 900
+    with boa.reverts("below minimum"):
+        world.trade(long, other, 10)
+    world.trade(other, long, world.size(long))
+    assert world.account(long).markets == ()
+
+
 def test_cut_side__history__claims_never_exceed_tokens(world: World, cut: dict[str, int]) -> None:
     """Invariants 1 and 3 while trading on: dust only grows, the gap stays a few wei."""
     rng = random.Random(3)

@@ -68,7 +68,7 @@ def test_open_account__while_empty__changes_mode_and_drops_the_floor(world: Worl
 def test_open_account__holding_one_unit_of_cash__reverts(world: World) -> None:
     open_as(world)
     world.deposit(ACCOUNT, 1)
-    with boa.reverts("account not empty"):
+    with boa.reverts("not empty"):
         open_as(world, mode=ISOLATED)
     world.withdraw(ACCOUNT, 1)
     open_as(world, mode=ISOLATED)
@@ -79,7 +79,7 @@ def test_open_account__holding_collateral__reverts(world: World) -> None:
     world.bank()  # tokens held bound the collateral
     open_as(world)
     world.deposit_collateral(ACCOUNT, index, token, 1)
-    with boa.reverts("account not empty"):
+    with boa.reverts("not empty"):
         open_as(world, mode=ISOLATED)
 
 
@@ -93,14 +93,14 @@ def test_open_account__holding_a_position_and_no_cash__reverts(world: World) -> 
     world.trade(ACCOUNT, seller, WAD // 10)
     world.set_cash(ACCOUNT, 0)
     world.withdraw_collateral(ACCOUNT, index, WAD)
-    with boa.reverts("account not empty"):
+    with boa.reverts("not empty"):
         open_as(world, mode=CROSS)
     assert world.account(ACCOUNT).markets == (BTC,)
 
 
 def test_open_account__in_debt__reverts(world: World) -> None:
     debtor = world.make_debtor("debtor", WAD)
-    with world.as_owner_of(debtor), boa.reverts("account not empty"):
+    with world.as_owner_of(debtor), boa.reverts("not empty"):
         world.ledger.open_account(0, CROSS, 1)
 
 

@@ -129,19 +129,19 @@ def test_digest__report__is_the_standard(observed: int, pairs: list[tuple[int, i
 @given(
     st.binary(min_size=32, max_size=32),
     UINT,
-    st.lists(st.tuples(UINT, UINT, UINT, UINT), max_size=5),
+    st.lists(
+        st.builds(Line, *(st.integers(0, 2**bits - 1) for bits in (184, 20, 20, 32))), max_size=5
+    ),
 )
-def test_digest__push__is_the_standard(
-    inputs: bytes, valid_until: int, rows: list[tuple[int, int, int, int]]
-) -> None:
-    line_type = "Line(uint256 asset,uint256 severity,uint256 depth,uint256 nonce)"
+def test_digest__push__is_the_standard(inputs: bytes, valid_until: int, rows: list[Line]) -> None:
     lines = b"".join(
-        keccak(encode(["bytes32", *["uint256"] * 4], [keccak(line_type.encode()), *row]))
+        row.asset.to_bytes(23, "big")
+        + (row.severity << 52 | row.depth << 32 | row.nonce).to_bytes(9, "big")
         for row in rows
     )
-    push = Push(inputs=inputs, valid_until=valid_until, lines=tuple(Line(*row) for row in rows))
+    push = Push(inputs=inputs, valid_until=valid_until, lines=tuple(rows))
     expected = by_hand(
-        "Push(bytes32 inputs,uint256 valid_until,Line[] lines)" + line_type,
+        "Push(bytes32 inputs,uint256 valid_until,uint256[] lines)",
         ["bytes32", "uint256", "bytes32"],
         [inputs, valid_until, keccak(lines)],
         DOMAIN,
@@ -154,7 +154,7 @@ def test_digest__push__is_the_standard(
     [
         (ORDER, "a973df6eb9ee9f02bac1dd55c11f9c882b8f699b9aa5d6a09e42d72d755b845d"),
         (REPORT, "69b12eb178d9ada55207fc0c530fb19ed33fb0fdd98eeef009131067740c049c"),
-        (PUSH, "31d922374829e002f3d8f40b44e701840f06bd8d2b023e0e0c42183c8432c43e"),
+        (PUSH, "7fa50b58b1c6b0cd3e845142e72ac455764e6a124aab2a5c9706cd84b197b9ae"),
     ],
 )
 def test_digest__published_example__never_changes(message: Any, expected: str) -> None:
@@ -199,9 +199,9 @@ def test_packed__signature__is_r_s_v() -> None:
     assert packed[64] == signature.v
 
 
-def test_typed_data__push__nests_lines_as_json() -> None:
+def test_typed_data__push__packs_lines() -> None:
     message = typed_data(PUSH, DOMAIN)["message"]
-    assert message["lines"][1] == {"asset": 39, "severity": 4, "depth": 5, "nonce": 6}
+    assert message["lines"][1] == 39 << 72 | 4 << 52 | 5 << 32 | 6
 
 
 @pytest.mark.parametrize(
@@ -246,9 +246,10 @@ def test_push__inputs_not_32_bytes__is_refused(inputs: Any) -> None:
 
 
 @pytest.mark.parametrize("field", ["asset", "severity", "depth", "nonce"])
-def test_line__no_contract_value__is_refused(field: str) -> None:
-    with pytest.raises(MessageError, match=field):
-        replace(PUSH.lines[0], **{field: -1})
+def test_line__value_without_a_place__is_refused(field: str) -> None:
+    for value in (-1, 2**184 if field == "asset" else 2**32):
+        with pytest.raises(MessageError, match=field):
+            replace(PUSH.lines[0], **{field: value})
 
 
 @pytest.mark.parametrize("contract", [CONTRACT.lower(), "0x00", "", None])
