@@ -320,4 +320,4 @@ def _check_multiple():
     state: uint256 = 0
     value, state = staticcall IRiskEngine(ENGINE).collateral_value(totals)
     held: uint256 = (staticcall IClearinghouse(self.ledger).custody_totals()).tokens
-    reasons._require(value * PPM <= held * self.collateral_multiple, reasons.COLLATERAL_MULTIPLE)
+    reasons._require(value * PPM <= held * self.collateral_multiple, reasons.COLLATERAL_CAP)

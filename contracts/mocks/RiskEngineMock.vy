@@ -7,8 +7,6 @@
 """
 from contracts.interfaces import IRiskEngine
 
-
-
 marks: public(HashMap[uint256, uint256])
 pushes: public(uint256)
 hits: public(uint256)

@@ -109,9 +109,7 @@ def _now() -> uint256:
 @internal
 def _interest() -> Interest:
     word: uint256 = self.interest_word
-    return Interest(
-        rate=word >> 184, index=(word >> 40) & (2**144 - 1), at=word & (2**40 - 1)
-    )
+    return Interest(rate=word >> 184, index=(word >> 40) & (2**144 - 1), at=word & (2**40 - 1))
 
 
 @view
@@ -207,10 +205,12 @@ def _check_owned(_account: uint256):
 @pure
 @internal
 def _check_empty(_state: ledger_words.AccountState):
-    reasons._require(_state.cash == 0 and _state.tokens == 0 and _state.markets == 0, reasons.ACCOUNT_NOT_EMPTY)
+    reasons._require(
+        _state.cash == 0 and _state.tokens == 0 and _state.markets == 0, reasons.ACCOUNT_NOT_EMPTY
+    )
 
 
 @pure
 @internal
 def _check_opted_in(_state: ledger_words.AccountState, _gateway: uint256):
-    reasons._require((_state.gateways >> _gateway) & 1 == 1, reasons.GATEWAY_NOT_ALLOWED)
+    reasons._require((_state.gateways >> _gateway) & 1 == 1, reasons.NOT_OPTED_IN)

@@ -144,7 +144,9 @@ def _settle_claim(_account: uint256, _claim: uint256) -> uint256:
 
 
 @internal
-def _move_cash(_from: uint256, _giver: ledger_words.AccountState, _to: uint256, _amount: uint256) -> ledger_words.AccountState:
+def _move_cash(
+    _from: uint256, _giver: ledger_words.AccountState, _to: uint256, _amount: uint256
+) -> ledger_words.AccountState:
     """
     @dev Returns the giver's state; the gate is the caller's.
     """

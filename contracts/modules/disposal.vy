@@ -27,7 +27,6 @@ uses: positions
 uses: registry
 uses: trading
 
-
 NO_MARKET: constant(uint256) = 200
 
 

@@ -112,7 +112,11 @@ def _margin_of(_account: uint256) -> IRiskEngine.Margin:
 @internal
 @view
 def _with_leg(
-    _margin: IRiskEngine.Margin, _cash: int256, _leg: IRiskEngine.Leg, _new_cash: int256, _new: IRiskEngine.Leg
+    _margin: IRiskEngine.Margin,
+    _cash: int256,
+    _leg: IRiskEngine.Leg,
+    _new_cash: int256,
+    _new: IRiskEngine.Leg,
 ) -> IRiskEngine.Margin:
     """
     @dev A book's maintenance margin with other cash and _new for _leg. E and MM are sums over legs, so no other

@@ -97,7 +97,7 @@ def assess(
             state |= effective_time.OLD
             if age > max_age:
                 state |= effective_time.UNKNOWN
-        # Value; unsafe: what the ledger sends is far below 2**250.
+            # Value; unsafe: what the ledger sends is far below 2**250.
         product: int256 = unsafe_mul(
             leg.size,
             unsafe_sub(convert(price, int256), words._funding(word, now, max_age)),

@@ -59,7 +59,8 @@ position_words: HashMap[uint256, uint256[32]]  # account -> market
 side_words: uint256[32]  # market: both totals
 cut_words: uint256[64]  # 2·market, + 1 for shorts: scale and credit of a cut side
 tallies: uint256[32]  # market: net and fees
-finals: HashMap[uint256, HashMap[uint256, int256]]  # 2·market, + 1 for shorts -> epoch: K at its end
+# 2·market, + 1 for shorts -> epoch: K at its end
+finals: HashMap[uint256, HashMap[uint256, int256]]
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -154,7 +155,11 @@ def _held_apart(
     """
     side: SideState = self._side(_market, _sides, _position.scaled > 0)
     held: Held = Held(
-        scaled=_position.scaled, z=_position.z, size=0, base=0, is_ended=_position.epoch != side.epoch
+        scaled=_position.scaled,
+        z=_position.z,
+        size=0,
+        base=0,
+        is_ended=_position.epoch != side.epoch,
     )
     if held.is_ended:
         held.base = side_index._ended_value(
@@ -175,9 +180,7 @@ def _effective_total(_market: uint256, _sides: ledger_words.Sides, _is_long: boo
     side: SideState = self._side(_market, _sides, _is_long)
     if not side.is_cut:
         return side.total
-    return self._magnitude(
-        side_index._size_of(self._with_sign(side.total, _is_long), side.scale)
-    )
+    return self._magnitude(side_index._size_of(self._with_sign(side.total, _is_long), side.scale))
 
 
 @view
@@ -409,9 +412,7 @@ def _settle(_market: uint256, _sides: ledger_words.Sides, _g: int256):
 
 
 @internal
-def _end_side(
-    _market: uint256, _sides: ledger_words.Sides, _is_long: bool, _g: int256
-) -> int256:
+def _end_side(_market: uint256, _sides: ledger_words.Sides, _is_long: bool, _g: int256) -> int256:
     """
     @dev Returns what the side is owed.
     """

@@ -23,7 +23,7 @@ NOT_YOUR_ACCOUNT: constant(uint256) = 146793779820035767512914195264084209268  #
 ACCOUNT_NOT_EMPTY: constant(uint256) = 2037172927763558986873  # not empty
 FLOOR: constant(uint256) = 439905906546  # floor
 RATE: constant(uint256) = 1918989413  # rate
-GATEWAY_NOT_ALLOWED: constant(uint256) = 2305466254810485647183057820160430626414486884  # gateway not allowed
+NOT_OPTED_IN: constant(uint256) = 34178090239163050750090701166  # not opted in
 PAUSED: constant(uint256) = 123563884635492  # paused
 SETTLING: constant(uint256) = 8315180330393366119  # settling
 CASH: constant(uint256) = 1667330920  # cash
@@ -38,7 +38,7 @@ TOKEN: constant(uint256) = 500085515630  # token
 TOKEN_CAP: constant(uint256) = 2147850934834690220400  # token cap
 DECIMALS: constant(uint256) = 7234297680898387059  # decimals
 MULTIPLE: constant(uint256) = 7887329569650273381  # multiple
-COLLATERAL_MULTIPLE: constant(uint256) = 2217480132951221676750163032239713743465901157  # collateral multiple
+COLLATERAL_CAP: constant(uint256) = 2016786432205864618254202497622384  # collateral cap
 BALANCE: constant(uint256) = 27691665836630885  # balance
 BELOW_MINIMUM: constant(uint256) = 7795749002758558099066044904813  # below minimum
 REDUCE_ONLY: constant(uint256) = 138296355583960646153038969  # reduce only
@@ -76,7 +76,5 @@ def _fail(_reason: uint256):
         text = text << 8
         length -= 1
     raw_revert(
-        concat(
-            x"08c379a0", convert(32, bytes32), convert(length, bytes32), convert(text, bytes32)
-        )
+        concat(x"08c379a0", convert(32, bytes32), convert(length, bytes32), convert(text, bytes32))
     )

@@ -196,9 +196,7 @@ def _is_late(_asset: uint256, _word: uint256, _batch: Batch) -> bool:
 
 @view
 @internal
-def _compare_reference(
-    _asset: uint256, _price: uint256, _flags: uint256
-) -> (uint256, uint256):
+def _compare_reference(_asset: uint256, _price: uint256, _flags: uint256) -> (uint256, uint256):
     """
     @dev Verdict, and the flags with bit 4 as the feed wants it.
     """

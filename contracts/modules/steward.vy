@@ -29,9 +29,7 @@ uses: load_line
 uses: quorum
 uses: scalars
 
-PUSH_HASH: constant(bytes32) = keccak256(
-    "Push(bytes32 inputs,uint256 valid_until,uint256[] lines)"
-)
+PUSH_HASH: constant(bytes32) = keccak256("Push(bytes32 inputs,uint256 valid_until,uint256[] lines)")
 PPM: constant(uint256) = 10**6
 M20: constant(uint256) = 2**20 - 1
 M24: constant(uint256) = 2**24 - 1
@@ -91,9 +89,7 @@ def _check_signatures(
 
 @pure
 @internal
-def _check_line(
-    _push: uint256, _line: uint256, _rules: uint256, _clock: uint256, _now: uint256
-):
+def _check_line(_push: uint256, _line: uint256, _rules: uint256, _clock: uint256, _now: uint256):
     t0: uint256 = _line >> load_line.T0 & load_line.M32
     assert t0 != 0 and _push & load_line.M32 == t0, "nonce"
     checks._check_delay(_now - t0 >= _rules & M24)

@@ -18,9 +18,7 @@ def _pull(_token: address, _payer: address, _amount: uint256):
     @param _amount [token units]
     """
     before: uint256 = self._held_by(_token, self)
-    ok: bool = extcall IERC20(_token).transferFrom(
-        _payer, self, _amount, default_return_value=True
-    )
+    ok: bool = extcall IERC20(_token).transferFrom(_payer, self, _amount, default_return_value=True)
     after: uint256 = self._held_by(_token, self)
     reasons._require(ok and after == before + _amount, reasons.TRANSFER)
 
@@ -53,7 +51,7 @@ def _unit_of(_token: address) -> uint256:
     """
     decimals: uint8 = staticcall IERC20Detailed(_token).decimals()
     reasons._require(decimals <= 18, reasons.DECIMALS)
-    return 10 ** convert(18 - decimals, uint256)
+    return 10**convert(18 - decimals, uint256)
 
 
 @pure

@@ -34,7 +34,12 @@ MAX_MARKETS: constant(uint256) = 32
 
 @external
 def trade(
-    _maker: uint256, _taker: uint256, _market: uint256, _size: int256, _price: uint256, _reduce: uint256
+    _maker: uint256,
+    _taker: uint256,
+    _market: uint256,
+    _size: int256,
+    _price: uint256,
+    _reduce: uint256,
 ) -> IClearinghouse.Fill:
     """
     @notice The maker's position changes by _size, the taker's by -_size. Gateways only, for accounts that
@@ -68,8 +73,12 @@ def trade(
     reduce: uint256 = _reduce
     if quote.state & ~PAUSED != 0:
         reduce = MAKER_REDUCES | TAKER_REDUCES
-    self._check_gate(_maker, _market, made, maker, made_state, quote.min_size, reduce & MAKER_REDUCES != 0)
-    self._check_gate(_taker, _market, taken, taker, taken_state, quote.min_size, reduce & TAKER_REDUCES != 0)
+    self._check_gate(
+        _maker, _market, made, maker, made_state, quote.min_size, reduce & MAKER_REDUCES != 0
+    )
+    self._check_gate(
+        _taker, _market, taken, taker, taken_state, quote.min_size, reduce & TAKER_REDUCES != 0
+    )
     self._check_open_interest(
         interest_before, positions._open_interest(_market, taken.sides), quote
     )
@@ -186,7 +195,9 @@ def _check_open_interest(_before: uint256, _after: uint256, _quote: IRiskEngine.
     @dev OI' <= max(OI, H), USD at mark.
     """
     if _after > _before and _quote.open_interest_cap != max_value(uint256):
-        reasons._require(_after * _quote.mark <= _quote.open_interest_cap * WAD, reasons.OPEN_INTEREST)
+        reasons._require(
+            _after * _quote.mark <= _quote.open_interest_cap * WAD, reasons.OPEN_INTEREST
+        )
 
 
 @pure

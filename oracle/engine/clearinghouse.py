@@ -449,7 +449,7 @@ class Clearinghouse:
 
     def _move(self, account: int, gateway: int, market: int, delta: int, g: int, fee: int) -> Party:
         state = self._load_open(account)
-        require(state.gateways >> gateway & 1 == 1, "gateway not allowed")
+        require(state.gateways >> gateway & 1 == 1, "not opted in")
         return self._change(account, state, market, delta, g, fee)
 
     def _change(

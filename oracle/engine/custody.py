@@ -151,7 +151,7 @@ class Custody:
         totals = [Holding(t, token.total) for t, token in self.state.tokens.items() if token.total]
         value, _ = self.engine.collateral_value(totals)
         limit = self.ledger.state.reserve.tokens * self.state.collateral_multiple
-        require(value * PPM <= limit, "collateral multiple")
+        require(value * PPM <= limit, "collateral cap")
 
     def _pay(self, token: int, receiver: int, amount: int) -> int:
         listed = self._listed(token)

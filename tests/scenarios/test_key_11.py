@@ -18,7 +18,7 @@ def test_approval_to_the_ledger__is_of_use_to_the_owner_and_his_gateways_only(
         world.token.approve(world.ledger.address, 2**256 - 1)
         world.token.approve(world.custody.address, 2**256 - 1)
     thief = address_of("thief")
-    with boa.env.prank(world.gateway.address), boa.reverts("gateway not allowed"):
+    with boa.env.prank(world.gateway.address), boa.reverts("not opted in"):
         world.ledger.deposit_from(victim, UNIT)
     with boa.env.prank(thief):
         for attempt in (
@@ -41,9 +41,9 @@ def test_gateway_registered_by_governance__has_no_power_over_who_did_not_choose_
     with world.as_owner():
         world.ledger.set_gateway_at(1, hostile.address)
     victim, accomplice = world.open("victim", 10_000), world.open("thief", 10_000, gateways=2)
-    with boa.reverts("gateway not allowed"):
+    with boa.reverts("not opted in"):
         hostile.trade(victim, accomplice, BTC, WAD, 20_900 * WAD, 0)
-    with boa.reverts("gateway not allowed"):
+    with boa.reverts("not opted in"):
         hostile.trade(accomplice, victim, BTC, WAD, 19_100 * WAD, 0)
 
 

@@ -134,10 +134,10 @@ def test_deposit__up_to_the_multiple_of_cash__to_the_wei(world: World, token: An
     with world.as_owner():
         world.custody.set_collateral_multiple(250_000)
     most = held // 4 // 1_000
-    with boa.reverts("collateral multiple"):
+    with boa.reverts("collateral cap"):
         give(world, trader, token, most + 1)
     give(world, trader, token, most)
-    with boa.reverts("collateral multiple"):
+    with boa.reverts("collateral cap"):
         give(world, trader, token, 1)
 
 
@@ -148,7 +148,7 @@ def test_deposit__two_tokens__share_the_multiple(world: World, token: Any) -> No
         world.custody.set_collateral_multiple(100_000)
     held = world.ledger.custody_totals().tokens
     give(world, trader, token, held // 20 // 1_000)
-    with boa.reverts("collateral multiple"):
+    with boa.reverts("collateral cap"):
         give(world, trader, second, held // 20 + 10**6, index)
     give(world, trader, second, held // 20, index)
 
@@ -157,7 +157,7 @@ def test_deposit__multiple_of_zero__admits_none(world: World, token: Any) -> Non
     with world.as_owner():
         world.custody.set_collateral_multiple(0)
     trader = world.open("trader")
-    with boa.reverts("collateral multiple"):
+    with boa.reverts("collateral cap"):
         give(world, trader, token, 1)
 
 

@@ -100,7 +100,7 @@ def test_fill__fee_cap_one_ppm_below_the_rate__reverts(venue: Venue) -> None:
 
 def test_fill__account_that_did_not_opt_in__reverts(venue: Venue) -> None:
     other = venue.open(venue.maker, gateways=1, sub=9)
-    with boa.reverts("gateway not allowed"):
+    with boa.reverts("not opted in"):
         venue.fill(venue.order(account=other), WAD)
 
 

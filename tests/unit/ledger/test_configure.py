@@ -103,9 +103,9 @@ def test_configure__floor_above_equity__bars_withdrawal_not_reduction(world: Wor
 def test_configure__gateway_dropped__may_no_longer_trade(world: World) -> None:
     trader, seller = world.open("trader", 1_000), world.open("seller", 1_000)
     configure(world, trader, 0b11111110, 0)
-    with boa.reverts("gateway not allowed"):
+    with boa.reverts("not opted in"):
         world.trade(trader, seller, WAD // 100)
-    with boa.reverts("gateway not allowed"):
+    with boa.reverts("not opted in"):
         world.trade(seller, trader, WAD // 100)
     configure(world, trader, 1, 0)
     world.trade(trader, seller, WAD // 100)

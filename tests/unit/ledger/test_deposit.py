@@ -110,7 +110,7 @@ def test_deposit_from__gateway_opted_in_to__pulls_from_the_owner(world: World) -
 
 def test_deposit_from__gateway_not_opted_in_to__reverts(world: World) -> None:
     saver = world.open("saver", gateways=0b10)
-    with boa.env.prank(world.gateway.address), boa.reverts("gateway not allowed"):
+    with boa.env.prank(world.gateway.address), boa.reverts("not opted in"):
         world.ledger.deposit_from(saver, UNIT)
 
 
@@ -136,7 +136,7 @@ def test_deposit_from__gateway_ended__reverts(world: World) -> None:
 
 
 def test_deposit_from__unopened_account__is_not_opted_in(world: World) -> None:
-    with boa.env.prank(world.gateway.address), boa.reverts("gateway not allowed"):
+    with boa.env.prank(world.gateway.address), boa.reverts("not opted in"):
         world.ledger.deposit_from(int(STRANGER, 16) << 96, UNIT)
 
 

@@ -46,7 +46,7 @@ def test_reasons__no_two_are_the_same() -> None:
     assert len({value for _, value, _ in REASONS}) == len(REASONS)
 
 
-@pytest.mark.parametrize("text", ["a", "cash", "collateral multiple", "x" * 31, "y" * 32])
+@pytest.mark.parametrize("text", ["a", "cash", "collateral cap", "x" * 31, "y" * 32])
 def test_require__false__reverts_as_error_string(thrower: Any, text: str) -> None:
     reason = int.from_bytes(text.encode(), "big")
     data = thrower.check.prepare_calldata(False, reason)

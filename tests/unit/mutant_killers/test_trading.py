@@ -101,5 +101,5 @@ def test_trade__by_a_gateway_the_account_did_not_choose__is_refused(
     trader = stage.accounts[TRADER]
     assert stage.configure(trader, 2, 0).ok
     done = stage.trade(trader, do.backer, 0, WAD, do.mark(0))
-    assert done.reason == "gateway not allowed"
-    assert done.receipt.reason == "gateway not allowed"
+    assert done.reason == "not opted in"
+    assert done.receipt.reason == "not opted in"
