@@ -1,4 +1,4 @@
-"""The deployment that the benchmark measures: 16 markets, all guards on, open-interest scaling awake."""
+"""What the benchmark measures: 16 markets, all guards on, open-interest scaling awake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNIT = 10**6
 PPM = 10**6
 CROSS = 1
 SIGNERS = [Account.from_key((0x5107 + i).to_bytes(32, "big")) for i in range(3)]
-# Bound [USD]; IM calm, storm, MM calm, storm [ppm]. Eight brackets, so that the last can be measured.
+# Bound [USD]; IM calm, storm, MM calm, storm [ppm]. Eight brackets: the last is measured too.
 BRACKETS = [
     [10_000, 50_000, 200_000, 40_000, 160_000],
     [20_000, 55_000, 210_000, 44_000, 168_000],
@@ -120,7 +120,7 @@ class BenchWorld:
         self.prices = {m: (2_000 + m) * WAD for m in range(self.markets)}
         self.report()
 
-    # --- keeper -----------------------------------------------------------------------------------------
+    # --- keeper -------------------------------------------------------------------------------
 
     def at_next_period(self) -> int:
         """Advance to the next time on the grid."""
@@ -179,7 +179,7 @@ class BenchWorld:
     def keeper(self) -> Any:
         return ape.accounts.test_accounts[6]
 
-    # --- people -----------------------------------------------------------------------------------------
+    # --- people -------------------------------------------------------------------------------
 
     def open(self, usd: int, sub: int = 0, owner: LocalAccount | None = None) -> int:
         """A CROSS account with that much cash, of a new owner who holds a few tokens besides."""

@@ -1,5 +1,5 @@
-# BUG (found in review of `trade`): a reduction could leave up to 999 wei of a position in any market,
-# although rounding leaves dust on cut markets only. Such a position is nothing and costs a slot.
+# BUG (found in review of `trade`): a reduction could leave up to 999 wei of a position in any
+# market, although rounding leaves dust on cut markets only: nothing, and a slot of the account.
 """What a reduction may leave: nothing, or the market's minimum."""
 
 from __future__ import annotations

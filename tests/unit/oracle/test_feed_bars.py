@@ -115,7 +115,7 @@ def test_gaps_are_exposed_not_refused() -> None:
 def test_files_are_read_plain_and_gzipped(tmp_path: Path) -> None:
     text = "\n".join([HEADER, *GOOD]) + "\n"
     (tmp_path / "a.csv").write_text(text)
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode(, mtime=0)))
     plain, packed = load_bars(tmp_path / "a.csv"), load_bars(tmp_path / "a.csv.gz")
     assert plain.close.tolist() == packed.close.tolist() == [105.0] * 4
 
@@ -123,7 +123,7 @@ def test_files_are_read_plain_and_gzipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("cut.csv.gz", gzip.compress(b"ts,close\n" * 99)[:-9], "gzip"),
+        ("cut.csv.gz", gzip.compress(b"ts,close\n" * 99, mtime=0)[:-9], "gzip"),
         ("plain.csv.gz", b"ts,open,high,low,close\n", "gzip"),
         ("latin.csv", b"ts,open,high,low,close\n\xff", "UTF-8"),
         ("absent.csv", None, "cannot be read"),
