@@ -234,7 +234,10 @@ def _reason(
 def _gate(_desk: Desk, _draft: Draft) -> String[32]:
     reduces: bool = self._reduces(_desk.stand.size, _draft.trial.size)
     after: uint256 = book_math._magnitude(_draft.trial.size)
-    if after < _desk.quote.min_size and after >= (SIDE_MIN if reduces else 1):
+    least: uint256 = 1
+    if reduces and (_desk.stand.long.is_cut or _desk.stand.short.is_cut):
+        least = SIDE_MIN
+    if after < _desk.quote.min_size and after >= least:
         return "below minimum"
     is_short: bool = account_state._is_short(_draft.initial.equity, _draft.initial.requirement)
     if reduces:

@@ -57,7 +57,7 @@ def test_hostile_pushes_for_a_day__stay_on_the_slope_and_within_storm(
     severity, depth = 0, PPM
     for _ in range(24):
         with boa.reverts("out of bounds"):
-            world.system.push({BTC: (severity + 50_001, depth)})
+            world.system.push({BTC: (min(2**20 - 1, severity + 50_001), depth)})
         severity = min(PPM, severity + 50_000)
         depth = max(250_000, depth - 250_000)
         world.system.push({BTC: (severity, depth)})

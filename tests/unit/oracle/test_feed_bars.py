@@ -115,7 +115,7 @@ def test_gaps_are_exposed_not_refused() -> None:
 def test_files_are_read_plain_and_gzipped(tmp_path: Path) -> None:
     text = "\n".join([HEADER, *GOOD]) + "\n"
     (tmp_path / "a.csv").write_text(text)
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode(, mtime=0)))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     plain, packed = load_bars(tmp_path / "a.csv"), load_bars(tmp_path / "a.csv.gz")
     assert plain.close.tolist() == packed.close.tolist() == [105.0] * 4
 
