@@ -38,6 +38,7 @@ GOALS = {
 }
 BEGIN = 1_800_000_000  # [s] time of the first block
 WHALE = 2_000_000_000  # [USD]
+DAY = 90_000  # [s] after which nothing remembers that a market settled
 FRESH = 600  # [s] between two reports, less than a price may be old
 
 
@@ -134,20 +135,25 @@ class Bench:
         The first cut of a side and its first charge each fill an empty slot; that is shown apart.
         """
         self.gas["deleveraging/first"] = self.resolve_bankrupt(range(10, 11))
-        self.resolve_bankrupt(range(8, 9))
+        for markets in (range(8, 10), range(4), range(4, 5)):
+            self.resolve_bankrupt(markets)
+        self.wait(DAY)
         for shorts in (10, 200):
-            self.gas[f"deleveraging/{shorts}"] = self.deleverage(shorts, market=shorts % 16)
-        for _ in range(2):
-            many = self.resolve_bankrupt(range(4))
-            one = self.resolve_bankrupt(range(4, 5))
+            self.gas[f"deleveraging/{shorts}"] = self.deleverage(shorts, shorts % 16, 10 * WAD)
+        self.gas["deleveraging/aftermath"] = self.deleverage(10, 9, 200 * WAD)
+        many = self.resolve_bankrupt(range(4))
+        one = self.resolve_bankrupt(range(4, 5))
         self.gas["deleveraging/per-market"] = (many - one) // 3
 
-    def deleverage(self, count: int, market: int) -> int:
+    def deleverage(self, count: int, market: int, size: int) -> int:
+        """An account of that size against so many others, all of whose positions are checked."""
         w = self.w
-        owners = [w.open(5_000) for _ in range(count)]
+        owners = [w.open(500_000) for _ in range(count)]
         account = w.open(1_000_000)
-        for owner in owners:
-            w.fill(account, owner, market, WAD)
+        for i, owner in enumerate(owners):
+            if i % 100 == 0:
+                w.report()  # opening took a while
+            w.fill(account, owner, market, size // count)
         before = {o: w.d.lens.position(o, market) for o in owners}
         gas = self.bankrupt(account)
         side = w.d.lens.market(market).short
