@@ -3,7 +3,7 @@
 """
 @title One owner for each shared revert reason
 @license AGPL-3.0-only
-@dev An inline reason costs 107 bytes, a call of one of these 15 (STYLE, P16).
+@dev An inline reason costs 107 bytes, a call of one of these 15.
 """
 
 

@@ -68,3 +68,11 @@ def test_timelock__administers_itself_and_nobody_else(world: World) -> None:
         assert not timelock.hasRole(admin, person)
         with boa.reverts("access_control: account is missing role"):
             timelock.grantRole(timelock.PROPOSER_ROLE(), person, sender=person)
+
+
+@pytest.mark.parametrize("name", OWNED)
+def test_hand_over__to_the_contract_itself__is_refused(world: World, name: str) -> None:
+    """Nobody could call a setter again."""
+    contract = getattr(world, name)
+    with world.as_owner(), boa.reverts("no code"):
+        contract.hand_over(contract.address)
