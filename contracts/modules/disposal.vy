@@ -37,7 +37,7 @@ def take_over(
     """
     @notice Move part of a leg to another account at a price; _from pays _fee to the market.
     @param _size [base wad] signed: what _to's position gains.
-    @return Cash of _from, and what is left of its leg.
+    @return What _from realised [USD wad], before the fee, and what is left of its leg.
     """
     registry._check_liquidator()
     trading._check_size(_from, _to, _size)
@@ -57,7 +57,7 @@ def take_over(
     log IClearinghouse.TakenOver(
         account=_from, taker=_to, market=_market, size=_size, price=_price, fee=_fee
     )
-    return giver.cash, positions._leg(_from, _market)
+    return given.realised, positions._leg(_from, _market)
 
 
 @external

@@ -112,19 +112,15 @@ def _margin_of(_account: uint256) -> IRiskEngine.Margin:
 @internal
 @view
 def _with_leg(
-    _margin: IRiskEngine.Margin,
-    _cash: int256,
-    _leg: IRiskEngine.Leg,
-    _new_cash: int256,
-    _new: IRiskEngine.Leg,
+    _margin: IRiskEngine.Margin, _leg: IRiskEngine.Leg, _new: IRiskEngine.Leg, _gained: int256
 ) -> IRiskEngine.Margin:
     """
-    @dev A book's maintenance margin with other cash and _new for _leg. E and MM are sums over legs, so no other
-        leg is asked for.
+    @dev A book's maintenance margin with _new for _leg and _gained cash more. E and MM are sums over legs, so no
+        other leg is asked for.
     """
     margin: IRiskEngine.Margin = _margin
-    before: IRiskEngine.Margin = self._assess_leg(_cash, _leg)
-    after: IRiskEngine.Margin = self._assess_leg(_new_cash, _new)
+    before: IRiskEngine.Margin = self._assess_leg(0, _leg)
+    after: IRiskEngine.Margin = self._assess_leg(_gained, _new)
     margin.equity += after.equity - before.equity
     margin.requirement = margin.requirement - before.requirement + after.requirement
     return margin

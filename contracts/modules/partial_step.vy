@@ -51,16 +51,17 @@ def _take(
     if offer.leg.size < 0:
         signed = -signed
     fee: uint256 = self._fee_up(size, offer)
-    cash: int256 = 0
+    gained: int256 = 0
     left: IRiskEngine.Leg = empty(IRiskEngine.Leg)
-    cash, left = extcall liquidation.LEDGER.take_over(
+    gained, left = extcall liquidation.LEDGER.take_over(
         _account, _taker, _market, signed, offer.price, fee
     )
+    gained -= convert(fee, int256)
     after: IRiskEngine.Margin = empty(IRiskEngine.Margin)
     if len(case.book.legs) == 1 and len(case.book.holdings) == 0:
-        after = liquidation._assess_leg(cash, left)
+        after = liquidation._assess_leg(case.book.cash + gained, left)
     else:
-        after = liquidation._with_leg(case.margin, case.book.cash, offer.leg, cash, left)
+        after = liquidation._with_leg(case.margin, offer.leg, left, gained)
     self._finish(case, after)
     log ILiquidator.PositionTaken(
         taker=_taker, account=_account, market=_market, size=signed, price=offer.price, fee=fee

@@ -73,7 +73,7 @@ def test_take__while_a_gain_of_an_ended_epoch_waits__restores(world: World) -> N
 def test_take__restored_with_an_ended_gain__ends_the_clock(world: World) -> None:
     trader = trader_with_an_ended_winner(world, 1)
     raise_to(world, trader, 95)
-    assert 0 < worth_of_ended(world, trader)
+    assert worth_of_ended(world, trader) > 0
     assert world.liquidator.state(trader) == LIQUIDATABLE
     take(world, trader)
     margin = world.health(trader)

@@ -126,7 +126,9 @@ class Signer:
 
 def pack_line(asset: int, severity: int, depth: int, nonce: int) -> int:
     """One asset's part of a push."""
-    assert 0 <= severity < 2**20 and 0 <= depth < 2**20 and 0 <= nonce < 2**32
+    assert max(severity, depth) < 2**20
+    assert min(severity, depth, nonce) >= 0
+    assert nonce < 2**32
     return asset << 72 | severity << 52 | depth << 32 | nonce
 
 
