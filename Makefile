@@ -103,7 +103,7 @@ lint: install ## Check style, types and Vyper sources
 format: install ## Rewrite Python and Vyper sources in the house format
 	@ruff check --fix --exit-zero --quiet .
 	@ruff format .
-	@mamushi --quiet --line-length 100 contracts || [ $$? -eq 123 ]
+	@mamushi --quiet --safe false --line-length 100 contracts || [ $$? -eq 123 ]
 
 bench: install ## Measure gas on a local chain
 	@ape run bench

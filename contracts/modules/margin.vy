@@ -19,7 +19,7 @@
     Positive cash is 0 for INITIAL and LIVE while the settlement token is in doubt. `known_since`
     is the latest of the legs', and of the grace after a pause; it may lie in the future. A leg of
     size 0 adds its base and its state, nothing else. Sizes and open interests of 2**120 and more
-    revert.
+    revert. Values add up unchecked: what the ledger sends is far below 2**250.
 
     liquidation_size: see there. Widths: |size| < 2**111, price < 2**90, |G| < 2**94 (FORMULAS 1).
 """
@@ -97,7 +97,6 @@ def assess(
             state |= effective_time.OLD
             if age > max_age:
                 state |= effective_time.UNKNOWN
-            # Value; unsafe: what the ledger sends is far below 2**250.
         product: int256 = unsafe_mul(
             leg.size,
             unsafe_sub(convert(price, int256), words._funding(word, now, max_age)),
