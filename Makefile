@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 PYTHONS ?= python3.12 python3.11 python3
 UV := uv==0.13.9
+# Registries behind a company proxy are signed by certificates that only the system knows.
+export UV_SYSTEM_CERTS := true
 NETWORK := ethereum:local:foundry
 SCENARIO ?= 2020-03-12
 WORKERS ?= 2
