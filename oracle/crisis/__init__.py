@@ -1,0 +1,1 @@
+"""Crisis replay, the part without a chain: accounts, a ranked queue, and the pro-rata rule."""
