@@ -19,24 +19,27 @@ At which price the positions are closed, and so who pays, is the `Settlement`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
 from oracle.crisis.accounts import Account, Half, favourable_move, halves, split
 from oracle.crisis.figures import Outcome, Part, outcome
-from oracle.engine.rounding import mul_div_ceil, mul_div_floor, wad_mul_floor
-from oracle.engine.units import WAD
+from oracle.engine.rounding import mul_div_floor, positive, wad_mul_floor
+from oracle.engine.units import MAX_PRICE, WAD, require
 
 
 class Settlement(Enum):
     """What a winner is paid when the queue takes its whole position.
 
     MARK: the mark. It loses no money there, so nobody pays the deficit: `insolvency_left` is D.
-        What it loses is the profit after the mark, if a later price is given. Hyperliquid closes
-        at the previous mark, which is this rule where the hole opens within one step.
+        What it loses is the profit after the mark, if a later price is given.
+    PREVIOUS: the mark before the last move, at which the bankrupt account may still have owned
+        something: the winner gives up the whole move, and what the deficit does not need of it goes
+        to the bankrupt account. Hyperliquid.
     BANKRUPTCY: the bankrupt account's bankruptcy price, the mark moved against the winner by
         D_i/q_i. Taking q_i pays D_i exactly; every unit of a whole position beyond q_i pays D_i/q_i
-        (rounded up) that nobody needs. BitMEX and Binance.
+        that nobody needs. BitMEX and Binance.
     PROFIT: nothing of its unrealised profit: all of it goes to the deficit, position by position
         until that is met; what is left of the last profit is overshoot. No venue's
         rule book says so; it is the queue of Chitra, "Autodeleveraging: Impossibilities and
@@ -44,8 +47,30 @@ class Settlement(Enum):
     """
 
     MARK = "mark"
+    PREVIOUS = "previous"
     BANKRUPTCY = "bankruptcy"
     PROFIT = "profit"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The arguments of `ranked_queue`, for one direction."""
+
+    mark: int
+    settlement: Settlement
+    later: int | None
+    previous: int | None
+    carry: bool
+    winners_long: bool
+
+    def due(self, size: int, debtor: int, deficit: int) -> int:
+        """What a winner gives up on `size` of its position against a bankrupt's `debtor` size."""
+        if self.settlement is Settlement.BANKRUPTCY:
+            return mul_div_floor(deficit, size, debtor)
+        if self.settlement is Settlement.PREVIOUS and self.previous is not None:
+            last_move = self.mark - self.previous
+            return wad_mul_floor(size, positive(last_move if self.winners_long else -last_move))
+        return 0
 
 
 def score(account: Account, mark: int) -> Fraction:
@@ -63,58 +88,57 @@ def ranked_queue(
     settlement: Settlement = Settlement.MARK,
     later: int | None = None,
     *,
+    previous: int | None = None,
     carry: bool = True,
 ) -> Outcome:
     """The figures of the ranked queue for one market at the mark [USD wad].
 
     later: the price up to which profit forgone counts [USD wad]; the mark if None.
+    previous: the mark before the last move [USD wad], which `Settlement.PREVIOUS` needs.
     carry: whether the part of a position that one bankrupt account did not need serves the next.
         True is kindest to the queue: at most one position a side is taken in part for nothing.
         False is a venue that handles each bankruptcy for itself. PROFIT has no such part.
 
     Raises:
-        Refused: the accounts are of several markets, or the mark is not a price.
+        Refused: the accounts are of several markets, the mark is not a price, or PREVIOUS has none.
     """
-    directions = [half for half in halves(accounts, mark) if half.bankrupt]
+    if settlement is Settlement.PREVIOUS:
+        require(previous is not None and 0 < previous <= MAX_PRICE, "previous out of range")
+    longs, shorts = halves(accounts, mark)
+    parts = [
+        _serve(accounts, half, _Rules(mark, settlement, later, previous, carry, winners_long))
+        for half, winners_long in ((longs, False), (shorts, True))
+        if half.bankrupt
+    ]
+    directions = [half for half in (longs, shorts) if half.bankrupt]
     return outcome(
         accounts,
         mark,
         [i for half in directions for i in half.bankrupt],
         [j for half in directions for j in half.winners],
-        [_serve(accounts, half, mark, settlement, later, carry) for half in directions],
+        parts,
     )
 
 
-def _serve(
-    accounts: Sequence[Account],
-    half: Half,
-    mark: int,
-    settlement: Settlement,
-    later: int | None,
-    carry: bool,
-) -> Part:
-    ranks = {j: score(accounts[j], mark) for j in half.winners}
+def _serve(accounts: Sequence[Account], half: Half, rules: _Rules) -> Part:
+    ranks = {j: score(accounts[j], rules.mark) for j in half.winners}
     queue = sorted(half.winners, key=lambda j: -ranks[j])
-    if settlement is Settlement.PROFIT:
-        taken, paid, needless = _take_profits(accounts, half, queue, mark)
-    else:
-        taken, paid, needless = _take_positions(accounts, half, queue, mark, carry)
-    if settlement is Settlement.MARK:
-        taken, paid, needless = dict.fromkeys(taken, 0), 0, 0
-    moved, extra = _forgone(accounts, half, list(taken), mark, later)
+    take = _take_profits if rules.settlement is Settlement.PROFIT else _take_positions
+    taken, paid, needless = take(accounts, half, queue, rules)
+    moved, extra = _forgone(accounts, half, list(taken), rules)
     closed = {j: accounts[j].size for j in taken}
     return Part(closed, taken, moved, paid, needless + extra)
 
 
 def _take_profits(
-    accounts: Sequence[Account], half: Half, queue: Sequence[int], mark: int
+    accounts: Sequence[Account], half: Half, queue: Sequence[int], rules: _Rules
 ) -> tuple[dict[int, int], int, int]:
     """Whole profits until the deficit is met: what each lost, what was paid, what was too much."""
-    deficit = -sum(accounts[i].equity_at(mark) for i in half.bankrupt)
+    deficit = -sum(accounts[i].equity_at(rules.mark) for i in half.bankrupt)
     taken: dict[int, int] = {}
     total = 0
     for j in queue:
-        profit = accounts[j].profit_at(mark)
+        profit = accounts[j].profit_at(rules.mark)
         if total >= deficit or profit <= 0:
             break
         taken[j] = profit
@@ -123,25 +147,27 @@ def _take_profits(
 
 
 def _take_positions(
-    accounts: Sequence[Account], half: Half, queue: Sequence[int], mark: int, carry: bool
+    accounts: Sequence[Account], half: Half, queue: Sequence[int], rules: _Rules
 ) -> tuple[dict[int, int], int, int]:
-    """Whole positions at bankruptcy prices, as `_take_profits`."""
+    """Whole positions until the bankrupt size is met, as `_take_profits`."""
     taken: dict[int, int] = {}
     paid = needless = 0
     waiting = iter(queue)
     last, spare = -1, 0  # the winner taken last, and how much of its size is still unused
     for i in half.bankrupt:
-        size, deficit = accounts[i].size, -accounts[i].equity_at(mark)
+        size, deficit = accounts[i].size, -accounts[i].equity_at(rules.mark)
         fills, last, spare = _fill(accounts, waiting, size, last, spare)
         matched = sum(fills.values())
         if matched == 0:
             break
-        met = mul_div_floor(deficit, matched, size)
+        due = rules.due(matched, size, deficit)
+        met = min(due, mul_div_floor(deficit, matched, size))
         paid += met
-        for j, amount in zip(fills, split(met, list(fills.values())), strict=True):
+        needless += due - met
+        for j, amount in zip(fills, split(due, list(fills.values())), strict=True):
             taken[j] = taken.get(j, 0) + amount
-        if spare and (not carry or i == half.bankrupt[-1]):
-            beyond = mul_div_ceil(spare, deficit, size)
+        if spare and (not rules.carry or i == half.bankrupt[-1]):
+            beyond = rules.due(spare, size, deficit)
             taken[last] += beyond
             needless += beyond
             spare = 0
@@ -167,14 +193,14 @@ def _fill(
 
 
 def _forgone(
-    accounts: Sequence[Account], half: Half, taken: Sequence[int], mark: int, later: int | None
+    accounts: Sequence[Account], half: Half, taken: Sequence[int], rules: _Rules
 ) -> tuple[dict[int, int], int]:
     """Profit after the mark of every position taken, and of the size beyond the bankrupt's."""
     if not taken:
         return {}, 0
     sizes = [accounts[j].size for j in taken]
     gone = sum(accounts[i].size for i in half.bankrupt)
-    move = favourable_move(mark, later, is_long=accounts[taken[0]].is_long)
+    move = favourable_move(rules.mark, rules.later, is_long=rules.winners_long)
     total = wad_mul_floor(sum(sizes), move)
     needed = wad_mul_floor(min(sum(sizes), gone), move)
     return dict(zip(taken, split(total, sizes), strict=True)), total - needed

@@ -80,7 +80,7 @@ def test_pro_rata__on_any_market__charges_exactly_the_deficit(crisis):
 def test_pro_rata__beside_the_queue__same_deficit_same_winners(crisis, settlement):
     accounts, mark, later = crisis
     plimsoll = pro_rata(accounts, mark, later)
-    queue = ranked_queue(accounts, mark, settlement, later)
+    queue = ranked_queue(accounts, mark, settlement, later, previous=accounts[0].entry)
     assert plimsoll.deficit == queue.deficit
     assert (plimsoll.bankrupt, plimsoll.winners) == (queue.bankrupt, queue.winners)
 

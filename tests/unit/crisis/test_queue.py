@@ -67,6 +67,28 @@ def test_queue__of_profits__takes_all_of_the_last_profit():
     assert result.is_solvent
 
 
+def test_queue__at_the_previous_mark__gives_up_the_whole_move():
+    # 95 instead of 80, 15 a unit: 3·15 and 8·15. The bankrupt's 10 bring 150: 100 for the deficit,
+    # and 50 are handed to the bankrupt, who had 50 at 95. 1·15 were for nobody.
+    result = ranked_queue(FALL, MARK, Settlement.PREVIOUS, previous=95 * WAD)
+    assert _usd(result.losses) == [0, 0, 120, 0, 45]
+    assert (result.necessary, result.overshoot) == (100 * WAD, 65 * WAD)
+    assert result.is_solvent
+
+
+def test_queue__bankrupt_at_the_previous_mark_already__leaves_the_rest():
+    # 85, 5 a unit: the bankrupt's 10 bring 50 of 100, one unit more brings 5.
+    result = ranked_queue(FALL, MARK, Settlement.PREVIOUS, previous=85 * WAD)
+    assert (result.necessary, result.overshoot) == (50 * WAD, 5 * WAD)
+    assert result.insolvency_left == 50 * WAD
+
+
+@pytest.mark.parametrize("previous", [None, 0, -1])
+def test_queue__no_previous_mark__is_refused(previous):
+    with pytest.raises(Refused, match="previous out of range"):
+        ranked_queue(FALL, MARK, Settlement.PREVIOUS, previous=previous)
+
+
 # At 80: account 0 lacks 20 on 2 (10 a unit), account 1 lacks 10 on 2 (5 a unit).
 # Account 3 has the score 0.2·400/150 = 8/15, account 4 less: 0.2·240/360.
 TWO = [long(2, 100, 20), long(2, 100, 30), long(4, 100, 400), short(5, 100, 50), short(3, 100, 300)]
@@ -114,7 +136,8 @@ def test_queue__nobody_bankrupt__touches_nobody():
 
 def test_queue__no_winner_at_all__leaves_everything_open():
     for settlement in Settlement:
-        assert ranked_queue(FALL[:2], MARK, settlement).insolvency_left == 100 * WAD
+        result = ranked_queue(FALL[:2], MARK, settlement, previous=95 * WAD)
+        assert result.insolvency_left == 100 * WAD
 
 
 def test_queue__two_markets__are_refused():
@@ -130,7 +153,8 @@ def test_queue__mark_zero__is_refused():
 @given(crises(), st.sampled_from(Settlement), st.booleans())
 def test_queue__on_any_market__its_figures_add_up(crisis, settlement, carry):
     accounts, mark, later = crisis
-    result = ranked_queue(accounts, mark, settlement, later, carry=carry)
+    previous = accounts[0].entry
+    result = ranked_queue(accounts, mark, settlement, later, previous=previous, carry=carry)
     assert result.overshoot >= 0
     assert result.insolvency_left >= 0
     assert result.loss == sum(result.losses) == result.necessary + result.overshoot
