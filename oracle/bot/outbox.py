@@ -1,0 +1,143 @@
+"""Where actions go: to the chain, written down first, or onto the screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+
+from oracle.bot.journal import Journal, Key, Sent
+from oracle.bot.logs import Log, usd
+from oracle.bot.protocol import short_id
+from oracle.chain import ChainError, Client, Function, Reverted, Sender, to_hex
+
+MISSING_AFTER: Final = 60.0  # [s] a transaction that the node does not know is given up
+SLOW_AFTER: Final = 300.0  # [s] one that waits so long is mentioned
+GAS_ROOM: Final = (5, 4)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One that the chain would allow now.
+
+    Attributes:
+        size: taken, base wad or token wad; 0 where nothing is.
+        gas: estimated.
+        profit: USD wad, after gas; of an action without a discount minus the gas.
+    """
+
+    key: Key
+    function: Function
+    args: tuple[int, ...]
+    size: int
+    gas: int
+    profit: int
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """For a log."""
+        values: dict[str, Any] = {"account": short_id(self.key.account)}
+        if self.key.item >= 0:
+            values |= {"item": self.key.item, "size": self.size}
+        return {**values, "profit_usd": usd(self.profit)}
+
+
+class Outbox(Protocol):
+    """Takes what is to be done."""
+
+    def put(self, action: Action) -> None:
+        """Do it, or say that it would be done."""
+
+
+class DryRun:
+    """Prints, and sends nothing."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def put(self, action: Action) -> None:
+        """One line."""
+        text = " ".join(f"{key}={value}" for key, value in action.values.items())
+        self._say(f"would {action.key.step} {text}")
+
+
+class Live:
+    """Sends, and finds out what became of it."""
+
+    def __init__(
+        self,
+        client: Client,
+        account: LocalAccount,
+        liquidator: str,
+        journal: Journal,
+        log: Log,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._account = account
+        self._liquidator = liquidator
+        self._journal = journal
+        self._log = log
+        self._now = now
+        self._sender = Sender(client, account)
+
+    def put(self, action: Action) -> None:
+        """Write down, then send.
+
+        Raises:
+            ChainError: whether it arrived is not known; the next round finds out.
+        """
+        more, than = GAS_ROOM
+        data = action.function.encode(*action.args)
+        raw = self._sender.sign(self._liquidator, data, action.gas * more // than)
+        transaction = to_hex(keccak(bytes.fromhex(raw[2:])))
+        self._journal.open(action.key, transaction, self._now())
+        self._client.request("eth_sendRawTransaction", raw)
+        self._log.info("sent", step=action.key.step, **action.values, transaction=transaction)
+
+    def settle(self) -> None:
+        """See what was mined, what failed and what got lost. Nonces are counted anew."""
+        self._sender = Sender(self._client, self._account)
+        pending = self._journal.pending()
+        asked = [("eth_getTransactionReceipt", (sent.hash,)) for sent in pending]
+        for sent, receipt in zip(pending, self._client.batch(asked), strict=True):
+            if isinstance(receipt, ChainError):
+                raise receipt
+            if receipt is None:
+                self._look_for(sent)
+            else:
+                self._close(sent, int(receipt["blockNumber"], 16), int(receipt["status"], 16) == 1)
+
+    def _close(self, sent: Sent, block: int, is_done: bool) -> None:
+        values = _values(sent)
+        if is_done:
+            self._journal.settle(sent, "done", block)
+            self._log.info("mined", **values, block=block)
+            return
+        try:
+            reason = self._client.reason_of(sent.hash)
+        except ChainError as error:
+            reason = error.reason if isinstance(error, Reverted) else "not known"
+        self._journal.settle(sent, "failed", block, reason)
+        self._log.warning("failed", **values, block=block, reason=reason)
+
+    def _look_for(self, sent: Sent) -> None:
+        age = self._now() - sent.sent
+        if self._client.request("eth_getTransactionByHash", sent.hash) is not None:
+            if age > SLOW_AFTER:
+                self._log.warning("waiting", **_values(sent), seconds=int(age))
+        elif age > MISSING_AFTER:
+            self._journal.settle(sent, "dropped", None)
+            self._log.warning("dropped", **_values(sent))
+
+
+def _values(sent: Sent) -> dict[str, Any]:
+    return {
+        "step": sent.key.step,
+        "account": short_id(sent.key.account),
+        "transaction": sent.hash,
+    }
