@@ -59,6 +59,11 @@ def test_draw__lognormal_notional__has_the_median_and_spread_asked_for():
         assert np.std(sizes) == pytest.approx(1.0, abs=0.06)
 
 
+def test_draw__bounds__hold_for_every_draw():
+    leverages = [a.leverage for a in _draw(Crowd(leverage=LogNormal(10.0, 2.0, 3.0, 20.0)), 500)]
+    assert (min(leverages), max(leverages)) == (3 * PPM, 20 * PPM)
+
+
 def test_draw__entry_sigma_zero__everyone_enters_at_the_price():
     assert {a.entry for a in _draw()} == {PRICE}
     assert len({a.entry for a in _draw(Crowd(entry_sigma=0.05), 100)}) == 100

@@ -1,5 +1,7 @@
 """Plimsoll's rule in closed form, beside the queue on the same markets."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +56,14 @@ def test_pro_rata__no_winner__leaves_everything_open():
 def test_pro_rata__price_rises__longs_are_charged():
     result = pro_rata([short(2, 100, 20), long(2, 100, 300)], 120 * WAD)
     assert result.losses == (0, 20 * WAD)
+
+
+def test_pro_rata__too_small_to_be_cut__is_charged_and_counts_as_touched():
+    # A tenth of one wei is no wei to close, but at just under 4 USD a unit the charge is 3 wei.
+    speck = replace(short(1, 100, 1), size=1)
+    result = pro_rata([long(1, 100, 1), speck, short(10, 100, 1_000)], 59 * WAD)
+    assert result.deficit == 40 * WAD
+    assert (result.closed[1], result.losses[1], result.touched) == (0, 3, 2)
 
 
 @given(crises())

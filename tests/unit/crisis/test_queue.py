@@ -89,6 +89,35 @@ def test_queue__no_previous_mark__is_refused(previous):
         ranked_queue(FALL, MARK, Settlement.PREVIOUS, previous=previous)
 
 
+def test_queue__of_profits__met_exactly__takes_no_more():
+    # With 140 the bankrupt lacks 60, which is account 4's profit.
+    result = ranked_queue([long(10, 100, 140), *FALL[1:]], MARK, Settlement.PROFIT)
+    assert _usd(result.losses) == [0, 0, 0, 0, 60]
+    assert (result.touched, result.overshoot) == (1, 0)
+
+
+def test_queue__of_profits__an_account_without_profit_is_spared():
+    result = ranked_queue([FALL[0], short(10, 80, 100)], MARK, Settlement.PROFIT)
+    assert (result.winners, result.touched) == (1, 0)
+    assert result.insolvency_left == 100 * WAD
+
+
+def test_queue__previous_mark__longs_give_up_a_rise_and_nobody_a_fall():
+    # Shorts fail at 120; the long of 3 is closed at 105, at 15 less a unit: 45, needed were 20.
+    accounts = [short(2, 100, 20), long(3, 100, 300)]
+    result = ranked_queue(accounts, 120 * WAD, Settlement.PREVIOUS, previous=105 * WAD)
+    assert (result.loss, result.overshoot) == (45 * WAD, 25 * WAD)
+    result = ranked_queue(accounts, 120 * WAD, Settlement.PREVIOUS, previous=130 * WAD)
+    assert (result.loss, result.insolvency_left) == (0, 20 * WAD)
+
+
+def test_queue__too_few_winners_and_a_later_price__nothing_was_needless():
+    # All 4 of the winner had to go: 10 a unit.
+    result = ranked_queue([FALL[0], FALL[3]], MARK, later=70 * WAD)
+    assert result.loss == result.necessary == 40 * WAD
+    assert result.overshoot == 0
+
+
 # At 80: account 0 lacks 20 on 2 (10 a unit), account 1 lacks 10 on 2 (5 a unit).
 # Account 3 has the score 0.2·400/150 = 8/15, account 4 less: 0.2·240/360.
 TWO = [long(2, 100, 20), long(2, 100, 30), long(4, 100, 400), short(5, 100, 50), short(3, 100, 300)]
