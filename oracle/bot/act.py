@@ -3,6 +3,9 @@
 Liquidatable: buy its collateral (step 0) or part of a position (step 1), whichever pays more, if it
 pays more than its gas; start its auction where nothing pays yet. From the backstop on: resolve it
 (step 3), whatever that costs; where collateral has to go first, buy it.
+
+How much the own account can carry is decided by the simulation. `Lens.max_trade` only names a size
+worth trying: it answers for trades, which are reduce-only after a jump, when takes are not.
 """
 
 from __future__ import annotations
@@ -56,8 +59,9 @@ class Offer:
 
     Attributes:
         item: market or token.
-        size: the most that the own account may take [wad].
+        size: the most that may be taken [wad].
         least: the least that may be taken [wad].
+        room: what the own account might trade [wad].
         price: paid, or for a short received [USD wad].
         mark: what it is worth [USD wad].
         is_bought: a long position or a token, not a short one.
@@ -70,6 +74,7 @@ class Offer:
     price: int
     mark: int
     is_bought: bool
+    room: int = 0
 
     def gain_down(self, size: int) -> int:
         """Of taking so much, before gas [USD wad]."""
@@ -82,10 +87,10 @@ class Offer:
         return max(self.mark - slack, 0) if self.is_bought else self.mark + slack
 
 
-def sizes(most: int, least: int) -> list[int]:
-    """To be tried in turn: the most, its halves, at last the least."""
-    tried = [most >> i for i in range(TRIES) if most >> i >= max(least, 1)]
-    return tried if not tried or tried[-1] == least or least == 0 else [*tried, least]
+def sizes(offer: Offer) -> list[int]:
+    """To be tried in turn: the most, its halves, the own account's room, the least."""
+    tried = {offer.size >> i for i in range(TRIES)} | {offer.room, offer.least}
+    return sorted((x for x in tried if max(offer.least, 1) <= x <= offer.size), reverse=True)
 
 
 class Actor:
@@ -198,23 +203,26 @@ class Actor:
         )
 
     def _leg_offer(self, account: int, market: int, leg: int) -> Offer | None:
-        """Of a position, no larger than the own account may trade at the mark."""
-        key = Key(account, "take", market, 0)
+        """Of a position."""
         at = self._deployment
         try:
             terms = Terms(*self._client.call(at.liquidator, TERMS, account, market))
             mark = self._client.call(at.engine, REFERENCE_OF, market)[0]
-            room = self._client.call(at.lens, MAX_TRADE, self._own, market, leg > 0, mark, True)
         except Reverted as error:
-            self._refuse(key, error.reason)
+            self._refuse(Key(account, "take", market, 0), error.reason)
             return None
-        if room < max(terms.least, 1):
-            self._refuse(key, "own account has no room")
-            return None
-        size = min(terms.most, room)
+        room = self._room(market, leg > 0, mark)
         return self._worth(
-            account, Offer("take", market, size, terms.least, terms.price, mark, leg > 0)
+            account,
+            Offer("take", market, terms.most, terms.least, terms.price, mark, leg > 0, room),
         )
+
+    def _room(self, market: int, is_buy: bool, price: int) -> int:
+        args = (self._own, market, is_buy, price, True)
+        try:
+            return int(self._client.call(self._deployment.lens, MAX_TRADE, *args))
+        except Reverted:
+            return 0
 
     def _worth(self, account: int, offer: Offer) -> Offer | None:
         """None where not even the discount pays."""
@@ -227,7 +235,7 @@ class Actor:
         """As much as goes."""
         key = Key(account, offer.step, offer.item, auction)
         function = TAKE if offer.step == "take" else TAKE_COLLATERAL
-        for size in sizes(offer.size, offer.least):
+        for size in sizes(offer):
             loosest = offer.limit(size, 0)
             args = (account, offer.item, size, self._own, loosest)
             gas = self._simulate(key, function, args)

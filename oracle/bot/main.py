@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -114,6 +115,8 @@ def in_one_sentence(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except (BotError, KeeperError, ChainError) as error:
             raise click.ClickException(str(error)) from None
+        except sqlite3.Error as error:
+            raise click.ClickException(f"The journal cannot be written: {error}.") from None
 
     return wrapper
 

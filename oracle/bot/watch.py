@@ -41,7 +41,7 @@ class Watcher:
         head = int(self._client.request("eth_blockNumber"), 16)
         first = self._next()
         while first <= head:
-            read = self._read_page(first, min(first + self._page - 1, head))
+            read = self._read_page(first, min(first + self._page - 1, head), head)
             if read is None:
                 break  # the chain changed meanwhile: look again in the next round
             first = read + 1
@@ -62,14 +62,17 @@ class Watcher:
         self._log.warning("reorg", head=known[0][0], back_to=to)
         self._journal.rewind(to)
 
-    def _read_page(self, first: int, last: int) -> int | None:
-        """Its last block, which a node that cannot give so much makes a smaller one."""
-        newest = range(max(first, last - BLOCKS_KEPT + 1), last + 1)
-        hashes = list(zip(newest, self._hashes(newest), strict=True))
+    def _read_page(self, first: int, last: int, head: int) -> int | None:
+        """Its last block, which a node that cannot give so much makes a smaller one.
+
+        Hashes are kept of blocks that a reorg may reach, and of the page's last.
+        """
+        newest = [*range(max(first, head - BLOCKS_KEPT + 1), last)]
+        hashes = list(zip([*newest, last], self._hashes([*newest, last]), strict=True))
         logs = self._logs(first, last)
         if logs is None:
             self._page = max((last - first + 1) // 2, 1)
-            return self._read_page(first, first + self._page - 1)
+            return self._read_page(first, first + self._page - 1, head)
         before = self._journal.blocks()[:1]
         anchors = [*before, hashes[-1]]
         if self._hashes([n for n, _ in anchors]) != [kept for _, kept in anchors]:

@@ -48,24 +48,36 @@ def test_take__of_a_short__is_limited_from_below():
     assert (name, args[4]) == ("take", 20_004 * WAD)
 
 
-def test_take__no_larger_than_the_own_account_may_trade():
+def too_large(size):
+    return lambda *args: "below margin" if args[2] > size else None
+
+
+def test_take__more_than_the_own_account_carries__is_what_it_might_trade():
     chain = sinking()
-    chain.room = WAD // 10
-    assert acted(chain)[0][1][2] == WAD // 10
+    chain.room = WAD // 3
+    chain.refuse["take"] = too_large(chain.room)
+    assert acted(chain)[0][1][2] == WAD // 3
+
+
+@pytest.mark.parametrize("room", [0, 10**40])
+def test_take__while_trades_are_reduce_only__is_not_held_back(room):
+    chain = sinking()
+    chain.room = room
+    assert acted(chain)[0][1][2] == WAD // 2
 
 
 def test_take__refused_at_a_size__is_halved(caplog):
     chain = sinking()
-    chain.refuse["take"] = lambda *args: "below margin" if args[2] > WAD // 8 else None
+    chain.refuse["take"] = too_large(WAD // 8)
     assert acted(chain)[0][1][2] == WAD // 8
     assert 'step=take item=0 reason="below margin"' in caplog.text
 
 
 def test_take__no_room_for_the_least__starts_the_auction_only(caplog):
     chain = sinking()
-    chain.room = WAD // 20 - 1
+    chain.refuse["take"] = too_large(WAD // 20 - 1)
     assert acted(chain) == [("poke", (TRADER,))]
-    assert 'reason="own account has no room"' in caplog.text
+    assert 'step=take item=0 reason="below margin"' in caplog.text
 
 
 @pytest.mark.parametrize("price", [20_000, 20_001])
@@ -221,13 +233,19 @@ def test_dry_run__prints_and_sends_nothing(capsys):
 # --- arithmetic ---------------------------------------------------------------------------------
 
 
+def sizes_of(most, least, room=0):
+    return sizes(Offer("take", 0, most, least, 1, 1, True, room))
+
+
 def test_sizes():
-    assert sizes(100, 30) == [100, 50, 30]
-    assert sizes(100, 25) == [100, 50, 25]
-    assert sizes(100, 101) == []
-    assert sizes(3, 0) == [3, 1]
-    assert sizes(1 << 20, 0)[-1] == 1 << 15
-    assert sizes(0, 0) == []
+    assert sizes_of(100, 30) == [100, 50, 30]
+    assert sizes_of(100, 25) == [100, 50, 25]
+    assert sizes_of(100, 25, room=70) == [100, 70, 50, 25]
+    assert sizes_of(100, 25, room=7) == sizes_of(100, 25, room=700) == [100, 50, 25]
+    assert sizes_of(100, 101) == []
+    assert sizes_of(3, 0) == [3, 1]
+    assert sizes_of(1 << 20, 0)[-1] == 1 << 15
+    assert sizes_of(0, 0) == []
 
 
 def test_rounding_is_against_the_bot():

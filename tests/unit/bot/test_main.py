@@ -1,6 +1,7 @@
 """The command line: one sentence and an exit code, and no key anywhere."""
 
 import json
+import sqlite3
 
 import pytest
 from click.testing import CliRunner
@@ -9,6 +10,7 @@ from eth_utils.crypto import keccak
 
 from oracle.bot import main as cli
 from oracle.bot.errors import BotError
+from oracle.bot.journal import Journal
 from oracle.bot.logs import line
 from oracle.bot.protocol import Deployment, short_id
 from oracle.chain import ChainError
@@ -128,6 +130,14 @@ def test_wrong_passphrase_and_no_keystore(run, tmp_path):
 def test_the_node_does_not_answer(run, chain):
     chain.error = ChainError("No node answers at http://fake.")
     assert error_of(run("--once")) == "No node answers at http://fake."
+
+
+def test_the_journal_cannot_be_written(run, monkeypatch):
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Journal, "advance", full)
+    assert error_of(run("--once")) == "The journal cannot be written: database or disk is full."
 
 
 def test_no_price_to_count_gas_by(run, chain):

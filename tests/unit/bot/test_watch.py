@@ -71,6 +71,14 @@ def test_a_page_of_one_block_that_is_refused_is_an_error(chain, journal):
         watcher(chain, journal).update()
 
 
+def test_hashes_are_asked_only_where_a_reorg_may_reach(chain, journal):
+    chain.mine(count=1_000)
+    watcher(chain, journal, page=100).update()
+    assert len(journal.blocks()) == BLOCKS_KEPT
+    asked = sum(method == "eth_getBlockByNumber" for method, _ in chain.asked)
+    assert asked < BLOCKS_KEPT + 10 * 3 + 1
+
+
 def test_auctions_follow_their_last_event(chain, journal):
     chain.mine(("configured", TRADER))
     assert watcher(chain, journal).update() == 1
