@@ -42,6 +42,7 @@ def test_draw__any_crowd__sides_are_equal_and_every_account_is_real(crisis):
 def test_draw__long_share__is_a_share_of_accounts():
     assert sum(a.is_long for a in _draw(Crowd(long_share=0.3), 1_000)) == 300
     assert sum(a.is_long for a in _draw(Crowd(long_share=0.001), 10)) == 1
+    assert sum(a.is_long for a in _draw(Crowd(long_share=0.999), 10)) == 9
 
 
 def test_draw__discrete_leverage__in_proportion_to_the_weights():
