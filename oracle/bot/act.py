@@ -33,10 +33,11 @@ from oracle.bot.protocol import (
     CollateralTerms,
     Deployment,
     Terms,
+    is_refusal,
     short_id,
 )
 from oracle.bot.rank import Short
-from oracle.chain import Client, Function, Reverted, to_hex
+from oracle.chain import ChainError, Client, Function, Reverted, to_hex
 
 TRIES: Final = 6  # halvings of a size that the own account is too small for
 
@@ -134,13 +135,24 @@ class Actor:
         Args:
             head: the block that `short` is of.
 
+        An account that the node refuses to answer for does not keep the others waiting.
+
         Raises:
-            ChainError: the node cannot be reached, or refused a transaction.
+            ChainError: the node cannot be reached.
         """
         self._gas = gas
         self._head = head
         self._is_busy = self._journal.is_busy(head)
-        return sum(self._serve(each) for each in short)
+        return sum(self._try(each) for each in short)
+
+    def _try(self, short: Short) -> bool:
+        try:
+            return self._serve(short)
+        except ChainError as error:
+            if not is_refusal(error):
+                raise
+            self._log.refused(short_id(short.account), "any", -1, str(error))
+            return False
 
     def _serve(self, short: Short) -> bool:
         account = short.account

@@ -89,14 +89,18 @@ class Live:
         """Write down, then send.
 
         Raises:
-            ChainError: whether it arrived is not known; the next round finds out.
+            ChainError: whether it arrived is not known; a later round finds out.
         """
         more, than = GAS_ROOM
         data = action.function.encode(*action.args)
         raw = self._sender.sign(self._liquidator, data, action.gas * more // than)
         transaction = to_hex(keccak(bytes.fromhex(raw[2:])))
         self._journal.open(action.key, transaction, self._now())
-        self._client.request("eth_sendRawTransaction", raw)
+        try:
+            self._client.request("eth_sendRawTransaction", raw)
+        except ChainError:
+            self._sender = Sender(self._client, self._account)  # its nonce may be free
+            raise
         self._log.info("sent", step=action.key.step, **action.values, transaction=transaction)
 
     def settle(self) -> None:

@@ -12,7 +12,7 @@ from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
 
 from oracle.bot.errors import BotError
-from oracle.chain import Client, Function, to_hex
+from oracle.chain import ChainError, Client, Function, to_hex
 
 WAD: Final = 10**18
 HEALTHY, CALLED, LIQUIDATABLE, BACKSTOP, BANKRUPT = range(5)
@@ -134,6 +134,11 @@ class Deployment:
             code = bytes.fromhex(client.request("eth_getCode", address, "latest")[2:])
             if to_hex(keccak(code)) != expected:
                 raise BotError(f"The contract of the deployment at {address} is not on this chain.")
+
+
+def is_refusal(error: ChainError) -> bool:
+    """Whether node or contract answered, and said no; otherwise the node cannot be reached."""
+    return str(error).startswith(("The node refused", "The contract refused"))
 
 
 def short_id(account: int) -> str:

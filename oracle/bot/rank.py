@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from oracle.bot.logs import Log
-from oracle.bot.protocol import HEALTH, LIQUIDATABLE, short_id
+from oracle.bot.protocol import HEALTH, LIQUIDATABLE, is_refusal, short_id
 from oracle.chain import ChainError, Client
 
 MOST_AT_ONCE: Final = 100  # accounts in one question to the lens
@@ -67,7 +67,7 @@ def health_of(
         try:
             answers = ask(page)
         except ChainError as error:
-            if not str(error).startswith(("The node refused", "The contract refused")):
+            if not is_refusal(error):
                 raise
             if len(page) == 1:
                 log.refused(short_id(page[0]), "health", -1, str(error))

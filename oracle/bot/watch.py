@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from oracle.bot.journal import BLOCKS_KEPT, Event, Journal
 from oracle.bot.logs import Log
-from oracle.bot.protocol import CONFIGURED, ENDED, STARTED, Deployment
+from oracle.bot.protocol import CONFIGURED, ENDED, STARTED, Deployment, is_refusal
 from oracle.chain import ChainError, Client
 
 PAGE: Final = 10_000  # blocks a request: public nodes refuse more
@@ -95,7 +95,7 @@ class Watcher:
         try:
             return list(self._client.request("eth_getLogs", query))
         except ChainError as error:
-            if last > first and str(error).startswith("The node refused"):
+            if last > first and is_refusal(error):
                 return None
             raise
 

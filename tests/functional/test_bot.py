@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import ape
@@ -19,6 +23,7 @@ from scripts.support.dev_keys import dev_address
 from scripts.support.fork import node_url
 from scripts.support.stage import Stage, dev_key
 
+ROOT = Path(__file__).parents[2]
 LONG, SHORT, BOT = 6, 7, 8  # accounts of the mnemonic
 BTC = 10**18
 LIQUIDATABLE, BANKRUPT = 2, 4
@@ -46,18 +51,27 @@ class Scene:
         self.own = stage.open(BOT, 100_000)
         stage.trade(self.long, stage.open(SHORT, 100_000), "BTC", BTC)
 
+    @property
+    def arguments(self) -> list[str]:
+        """Of the command line."""
+        needed = ["--rpc", node_url(), "--deployment", self.file, "--keystore", self.keystore]
+        return [*map(str, needed), "--journal", str(self.journal)]
+
     def run(self, *options: str) -> Result:
         """One round of a bot that was just started."""
-        needed = ["--rpc", node_url(), "--deployment", self.file, "--keystore", self.keystore]
-        arguments = [*map(str, needed), "--journal", str(self.journal), "--once", *options]
+        arguments = [*self.arguments, "--once", *options]
         result = CliRunner().invoke(main, arguments, env={PASSPHRASE: PHRASE})
         assert result.exit_code == 0, result.output
         return result
 
-    def fall(self, price: int, state: int) -> None:
+    def fall(self, price: int) -> None:
         """To a price that is confirmed."""
         for _ in range(4):
             self.stage.report({"BTC": price})
+
+    def fall_to(self, price: int, state: int) -> None:
+        """While no bot runs."""
+        self.fall(price)
         assert self.d.liquidator.state(self.long) == state
 
     def size(self, account: int) -> int:
@@ -78,7 +92,7 @@ def test_bot__from_the_first_dip_to_the_end(scene: Scene) -> None:
     assert scene.run().stdout == ""
     assert scene.actions() == []
     border = scene.d.lens.liquidation_price(scene.long, scene.d.markets["BTC"])[1] // 10**18
-    scene.fall(border - 50, LIQUIDATABLE)
+    scene.fall_to(border - 50, LIQUIDATABLE)
 
     would = scene.run("--dry-run").stdout
     assert would.startswith(f"would take account={short_id(scene.long)} item=0 size=")
@@ -93,7 +107,7 @@ def test_bot__from_the_first_dip_to_the_end(scene: Scene) -> None:
     scene.run()
     assert scene.actions() == [("take", "done")]
 
-    scene.fall(border - 2_500, BANKRUPT)
+    scene.fall_to(border - 2_500, BANKRUPT)
     scene.run()
     assert scene.size(scene.long) == 0
     scene.run()
@@ -102,7 +116,7 @@ def test_bot__from_the_first_dip_to_the_end(scene: Scene) -> None:
 
 def test_bot__reorg__takes_again_what_was_lost(scene: Scene) -> None:
     border = scene.d.lens.liquidation_price(scene.long, scene.d.markets["BTC"])[1] // 10**18
-    scene.fall(border - 50, LIQUIDATABLE)
+    scene.fall_to(border - 50, LIQUIDATABLE)
     before = ape.chain.snapshot()
     scene.run()
     scene.run()
@@ -117,3 +131,29 @@ def test_bot__reorg__takes_again_what_was_lost(scene: Scene) -> None:
         journal.execute("update actions set sent = sent - 100")  # [s] later
     scene.run()
     assert scene.size(scene.own) == taken
+
+
+def test_bot__as_a_process__works_until_it_is_stopped(scene: Scene) -> None:
+    border = scene.d.lens.liquidation_price(scene.long, scene.d.markets["BTC"])[1] // 10**18
+    command = [sys.executable, "-m", "oracle.bot", *scene.arguments, "--interval", "0.2"]
+    env = {**os.environ, PASSPHRASE: PHRASE}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as bot:
+        assert bot.stderr is not None
+        guard = threading.Timer(60, bot.kill)
+        guard.start()
+        try:
+            assert "event=start" in bot.stderr.readline()
+            scene.fall(border - 50)
+            lines = [bot.stderr.readline()]
+            while "event=mined step=take" not in lines[-1]:
+                assert lines[-1], lines
+                lines.append(bot.stderr.readline())
+        finally:
+            bot.terminate()
+            rest = bot.stderr.read()
+            guard.cancel()
+    assert bot.returncode == 0
+    assert rest.endswith("event=stop\n")
+    assert "Traceback" not in "".join([*lines, rest])
+    assert scene.size(scene.own) > 0
+    assert scene.actions()[0] == ("take", "done")

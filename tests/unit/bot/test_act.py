@@ -3,6 +3,7 @@
 import pytest
 
 from oracle.bot.act import Gas, Offer, sizes
+from oracle.chain import ChainError
 from tests.unit.bot.fake_chain import (
     KEY,
     LONG,
@@ -200,6 +201,45 @@ def test_refused__the_reason_is_logged_once_until_it_changes(caplog):
         f'event=refused account={owner} step=resolve reason="price unknown"',
         f"event=refused account={owner} step=resolve reason=paused",
     ]
+
+
+def test_refused__by_the_node_for_one_account__the_others_are_served(caplog, monkeypatch):
+    chain = sinking(state=3)
+    chain.mine(("configured", OTHER))
+    chain.health[OTHER] = (-5_000 * WAD, WAD, 4)
+
+    def refuse(*args):
+        if args[0] == OTHER:
+            raise ChainError("The node refused: out of gas.")
+
+    chain.refuse["resolve"] = refuse
+    assert acted(chain) == [("resolve", (TRADER,))]
+    assert 'step=any reason="The node refused: out of gas."' in caplog.text
+
+
+def test_refused__a_transaction__leaves_no_gap_in_the_nonces(monkeypatch):
+    chain = sinking(state=3)
+    chain.mine(("configured", OTHER))
+    chain.health[OTHER] = (-5_000 * WAD, WAD, 4)
+    send = chain.eth_sendRawTransaction
+
+    def refuse_once(raw):
+        monkeypatch.setattr(chain, "eth_sendRawTransaction", send)
+        raise ChainError("The node refused: too many transactions.")
+
+    monkeypatch.setattr(chain, "eth_sendRawTransaction", refuse_once)
+    bot = bot_of(chain)
+    assert bot.round() == 1
+    assert [Transaction(raw).nonce for raw in chain.pool.values()] == [0]
+    assert len(bot.journal.pending()) == 2
+
+
+def test_node_away__ends_the_round(monkeypatch):
+    chain = sinking(state=3)
+    away = ChainError("No node answers at http://fake.")
+    monkeypatch.setattr(chain, "eth_estimateGas", lambda *_: (_ for _ in ()).throw(away))
+    with pytest.raises(ChainError, match=r"^No node answers"):
+        bot_of(chain).round()
 
 
 def test_nobody_short__nothing_but_questions():
