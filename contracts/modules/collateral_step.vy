@@ -55,7 +55,7 @@ def _take_collateral(
 def _finish(_case: liquidation.Case, _sale: Sale):
     after: IRiskEngine.Margin = liquidation._margin_of(_case.account)
     improved: bool = after.equity >= _case.margin.equity
-    liquidation._check_improved(improved or _sale.discount >= _sale.haircut)
+    liquidation._check_improved(improved or _sale.discount > _sale.haircut)
     liquidation._close_case(_case, after)
 
 

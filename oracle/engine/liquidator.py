@@ -144,7 +144,7 @@ class Liquidator:
         self.ledger.pay_for_collateral(taker, account, payment)
         after = self.ledger.margin(Basis.MAINTENANCE, account)
         improved = after.equity >= case.margin.equity
-        require(improved or sale.discount >= sale.haircut, "not improved")
+        require(improved or sale.discount > sale.haircut, "not improved")
         self._close_case(case, after)
         return amount, payment
 

@@ -80,7 +80,7 @@ def test_take_collateral__any_time_and_price__payment_within_the_debt(
         assert sold == min(amount, terms.most)
         assert payment == div_up(sold * terms.price, WAD)
         assert payment <= terms.debt + div_up(terms.price, WAD)
-        if discount < haircut:
+        if discount <= haircut:
             assert stage.margin(account)[0] >= equity
 
 
