@@ -1,6 +1,6 @@
 # BUG (found by the state machine's long profile): at T exactly the discount of step 0 equals the
-# haircut, and there the contract no longer asked that a sale does not lower E; by rounding it could,
-# by a wei. The rule is that until T no sale lowers E.
+# haircut, and there the contract no longer asked that a sale does not lower E; by rounding it
+# could, by a wei. The rule is that until T no sale lowers E.
 """Step 0 at T: a sale that would lower E by rounding is refused."""
 
 from __future__ import annotations
