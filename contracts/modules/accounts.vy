@@ -184,14 +184,13 @@ def _load_owned(_account: uint256) -> ledger_words.AccountState:
 def _store(_account: uint256, _state: ledger_words.AccountState):
     if _state.cash < 0:
         self.indices[_account] = self._index_at(self._now())
-    self._store_closed(_account, _state)
+    self._store_word(_account, _state)
 
 
 @internal
-def _store_closed(_account: uint256, _state: ledger_words.AccountState):
+def _store_word(_account: uint256, _state: ledger_words.AccountState):
     """
-    @dev Nothing but cash is left: where it is negative it is forgiven before the call ends, so no interest runs
-        and J0 is not written.
+    @dev Without J0: only where negative cash is forgiven before the call ends, so that no interest runs.
     """
     self.words[_account] = ledger_words._pack_account(_state)
 

@@ -107,7 +107,7 @@ def close_at_mark(
         if change.before != 0:
             closed.append(self._closed_leg(market, change, g))
     if state.markets | state.tokens == 0:
-        accounts._store_closed(_account, state)
+        accounts._store_word(_account, state)
     else:
         accounts._store(_account, state)
     return state.cash, closed

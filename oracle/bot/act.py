@@ -130,12 +130,11 @@ class Actor:
     def act(self, short: Iterable[Short], head: int, gas: Gas) -> int:
         """Once over the accounts, in order; how many actions went out.
 
-        The own account takes once a block: what it may do next depends on what it did.
+        The own account takes once a block: what it may do next depends on what it did. An account
+        that the node refuses to answer for does not keep the others waiting.
 
         Args:
             head: the block that `short` is of.
-
-        An account that the node refuses to answer for does not keep the others waiting.
 
         Raises:
             ChainError: the node cannot be reached.

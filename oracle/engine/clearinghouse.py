@@ -279,7 +279,7 @@ class Clearinghouse:
         if state.markets or state.tokens:
             self._store(account, state)
         else:
-            self._store_closed(account, state)
+            self._store_word(account, state)
         return state.cash, closed
 
     def deleverage(self, market: int, size: int, charge: int) -> None:
@@ -382,10 +382,10 @@ class Clearinghouse:
     def _store(self, account: int, state: Account) -> None:
         if state.cash < 0:
             self.state.indices[account] = self.index_at(self.engine.now)
-        self._store_closed(account, state)
+        self._store_word(account, state)
 
-    def _store_closed(self, account: int, state: Account) -> None:
-        """Nothing but cash is left: it is forgiven before the call ends, so J0 stays."""
+    def _store_word(self, account: int, state: Account) -> None:
+        """Without J0: where negative cash is forgiven before the call ends."""
         require(-MAX_CASH <= state.cash < MAX_CASH, "cash range")
         self.state.accounts[account] = state
 
