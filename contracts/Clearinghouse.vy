@@ -4,11 +4,11 @@
 """
 @title Clearinghouse: the ledger
 @license AGPL-3.0-only
-@notice Custody, subaccounts, cash and collateral, positions with netting, side indices. Knows who owns what;
-    sets no rate (that is the risk engine) and no liquidation rule (that is the liquidator).
+@notice Subaccounts, cash, positions with netting, side indices. Knows who owns what; sets no rate (that is the risk
+    engine) and no liquidation rule (that is the liquidator), and holds no token (that is custody).
 
     Where to look: words and their bits `ledger_words` · accounts and interest `accounts` · positions and side
-    indices `positions`, their arithmetic `side_index` · tokens in and out `custody` · books and margin gates
+    indices `positions`, their arithmetic `side_index` · cash in and out `cash` · books and margin gates
     `health` · gateways' verb `trading` · the liquidator's verbs `disposal` · trusted contracts `registry`.
 
     Safety assumes: the risk engine answers within its bounds; listed tokens are plain ERC-20; gateways and
@@ -34,7 +34,9 @@ initializes: registry[ownership := ownership]
 initializes: accounts[ownership := ownership, registry := registry]
 initializes: positions
 initializes: health[positions := positions, registry := registry]
-initializes: cash[accounts := accounts, health := health, registry := registry]
+initializes: cash[
+    accounts := accounts, health := health, positions := positions, registry := registry
+]
 initializes: trading[
     accounts := accounts, health := health, positions := positions, registry := registry
 ]
@@ -56,13 +58,15 @@ exports: (
     cash.transfer,
 )
 # anyone
-exports: (cash.release, disposal.collect)
+exports: (cash.sweep, disposal.collect)
 # gateways
 exports: (trading.trade, cash.deposit_from)
 # the liquidator
 exports: (
     disposal.take_over,
     disposal.pay_for_collateral,
+    disposal.pay,
+    disposal.reward,
     disposal.close_at_mark,
     disposal.deleverage,
     disposal.write_off,
@@ -82,8 +86,7 @@ def __init__(_engine: address, _settlement: address, _custody: address):
     """
     @param _engine The risk engine, for good.
     @param _settlement The settlement token, at most 18 decimals.
-    @param _custody Holds collateral, and says how fast settlement tokens may leave; its `set_ledger` is
-        called next.
+    @param _custody Holds all tokens; its `set_ledger` is called next.
     """
     ownership.__init__()
     registry.__init__(_engine, _settlement, _custody)
@@ -202,13 +205,11 @@ def interest_index_of(_account: uint256) -> uint256:
 @view
 @external
 @reentrant
-def custody_totals() -> IClearinghouse.Custody:
-    return IClearinghouse.Custody(
-        tokens=cash.vault >> 112,
-        deficit=cash.vault & (2**112 - 1),
-        tickets=cash.tickets_total,
-        interest=accounts.interest_collected,
-    )
+def interest_collected() -> uint256:
+    """
+    @return [USD wad] not swept yet.
+    """
+    return accounts.interest_collected
 
 
 @view
@@ -240,16 +241,6 @@ def check_outflow(_account: uint256) -> bool:
 @reentrant
 def gateway_at(_gateway: uint256) -> address:
     return registry.gateways[_gateway]
-
-
-@view
-@external
-@reentrant
-def ticket(_account: uint256) -> uint256:
-    """
-    @return [USD wad] the unpaid part of the account's withdrawals.
-    """
-    return cash.tickets[_account]
 
 
 @view

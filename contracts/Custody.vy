@@ -1,27 +1,33 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Custody: collateral tokens, and the outflow bucket of every token
+@title Custody: all tokens of the protocol, and the outflow bucket of each
 @license AGPL-3.0-only
-@notice Everything that leaves passes the outflow bucket here: collateral from here, settlement tokens from the
-    clearinghouse. Holds up to 8 listed tokens for CROSS accounts. A token counts with a haircut that the risk
-    engine sets (asset 32 + index) and that grows with the account's own amount only. Limits: a cap per token,
-    and all non-cash collateral together at most a multiple of the settlement tokens held.
+@notice Holds the settlement token, whose accounts the clearinghouse keeps, and up to 8 listed collateral tokens of
+    CROSS accounts. Everything that leaves passes the outflow bucket here. A token counts with a haircut that the
+    risk engine sets (asset 32 + index) and that grows with the account's own amount only. Limits: a cap per
+    token, and all non-cash collateral together at most a multiple of the settlement tokens held.
+
+    Where to look: what settlement tokens are owed to whom, and the solvency ratio `reserve` · how fast tokens may
+    leave `outflow`.
 @dev Only plain ERC-20 are to be listed: no fee on transfer, no rebasing, no hooks; a transfer that moves less
-    than asked reverts. Tokens sent here directly are nobody's.
+    than asked reverts. Collateral sent here directly is nobody's; settlement tokens are everybody's: they raise T.
 """
 from contracts.interfaces import IClearinghouse
 from contracts.interfaces import ICustody
+from contracts.interfaces import IInsuranceFund
 from contracts.interfaces import IRiskEngine
 from contracts.modules import outflow
 from contracts.modules import ownership
 from contracts.modules import reasons
+from contracts.modules import reserve
 from contracts.modules import tokens
 
 implements: ICustody
 
 initializes: ownership
 initializes: outflow
+initializes: reserve
 
 exports: (ownership.hand_over, ownership.owner)
 
@@ -42,6 +48,7 @@ struct Token:
 
 
 ledger: public(reentrant(address))
+insurance_fund: public(address)
 token_count: public(uint256)
 listed: public(HashMap[uint256, Token])
 collateral_multiple: public(uint256)  # [ppm]
@@ -79,7 +86,7 @@ def deposit(_account: uint256, _token: uint256, _amount: uint256):
     self._check_multiple()
     outflow._note(_token, tokens._held_by(token.contract_address, self) * token.unit + amount)
     log ICustody.CollateralDeposited(account=_account, token=_token, amount=amount)
-    tokens._pull(token.contract_address, msg.sender, _amount)
+    tokens._pull(token.contract_address, msg.sender, self, _amount)
 
 
 @external
@@ -89,7 +96,7 @@ def withdraw(_account: uint256, _token: uint256, _amount: uint256, _receiver: ad
     @param _amount [token units]
     """
     self._check_owned(_account)
-    reasons._require(_receiver not in [empty(address), self], reasons.RECEIVER)
+    self._check_receiver(_receiver)
     token: Token = self._listed(_token)
     tokens._check_amount(_amount)
     amount: uint256 = _amount * token.unit
@@ -106,7 +113,8 @@ def withdraw(_account: uint256, _token: uint256, _amount: uint256, _receiver: ad
 @external
 def release(_token: uint256, _receiver: address):
     """
-    @notice Pay collateral that waits for a receiver, as far as the bucket has room. Anyone may call.
+    @notice Pay what waits for a receiver, as far as the bucket has room. Anyone may call.
+    @param _token 255 for the settlement token.
     """
     now: uint256 = 0
     paused: bool = False
@@ -115,20 +123,101 @@ def release(_token: uint256, _receiver: address):
     self._pay(_token, _receiver, 0)
 
 
-# --- the protocol -----------------------------------------------------------------------------------------
+@external
+def collect_ticket(_account: uint256, _receiver: address):
+    """
+    @notice Take what was restored of the unpaid part of an account's withdrawals. In a pause it waits.
+    """
+    self._check_owned(_account)
+    self._check_receiver(_receiver)
+    amount: uint256 = reserve._collect_ticket(_account)
+    log ICustody.TicketPaid(account=_account, amount=amount, receiver=_receiver)
+    outflow._wait(SETTLEMENT_INDEX, _receiver, amount)
+
+
+# --- the clearinghouse -----------------------------------------------------------------------------------
 
 
 @external
-def admit(_receiver: address, _amount: uint256) -> uint256:
+def pay_claim(_account: uint256, _receiver: address, _claim: uint256):
     """
-    @notice How many settlement tokens leave now, of _amount and of what waited; the rest waits.
-    @param _amount [USD wad] whole token units.
-    @return [token units] The clearinghouse moves them.
+    @notice Pay a claim of an account on the settlement tokens held, times h; the rest becomes its ticket.
+    @param _claim [USD wad] whole token units.
     """
-    reasons._require(msg.sender == self.ledger, reasons.NOT_LEDGER)
-    return outflow._take(
-        SETTLEMENT_INDEX, SETTLEMENT, self.ledger, SETTLEMENT_UNIT, _receiver, _amount
-    )
+    self._check_ledger()
+    self._check_receiver(_receiver)
+    held: uint256 = 0
+    if reserve._has_deficit():
+        held = self._held_for_accounts()
+    paid: uint256 = reserve._settle_claim(_account, _claim, held, SETTLEMENT_UNIT)
+    self._pay(SETTLEMENT_INDEX, _receiver, paid)
+
+
+@external
+def credit(_receiver: address, _amount: uint256):
+    """
+    @notice Set settlement tokens apart for a receiver, to be released.
+    @param _amount [USD wad]
+    """
+    self._check_ledger()
+    outflow._wait(SETTLEMENT_INDEX, _receiver, _amount)
+
+
+@external
+def socialise(_amount: uint256):
+    """
+    @notice D_h grows: accounts are owed more than is held [USD wad].
+    """
+    self._check_ledger()
+    reserve._socialise(_amount)
+
+
+@external
+def distribute(_market: uint256, _amount: uint256):
+    """
+    @notice Income of the protocol: restores what is owed, the rest is the insurance fund's.
+    @param _market Whose fees they were, 32 for interest.
+    @param _amount [USD wad]
+    """
+    self._check_ledger()
+    rest: uint256 = reserve._restore(_amount)
+    reserve._add_insurance(rest)
+    extcall IInsuranceFund(self.insurance_fund).note_income(_market, rest)
+
+
+# --- the insurance fund ----------------------------------------------------------------------------------
+
+
+@external
+def add_insurance(_amount: uint256):
+    """
+    @notice Count settlement tokens that the fund moved here as its assets [USD wad].
+    """
+    self._check_fund()
+    reserve._add_insurance(_amount)
+
+
+@external
+def use_insurance(_amount: uint256):
+    """
+    @notice Give assets of the fund to the accounts, for a deficit it covers [USD wad].
+    """
+    self._check_fund()
+    reserve._use_insurance(_amount)
+
+
+@external
+def pay_insurance(_receiver: address, _amount: uint256):
+    """
+    @notice Pay assets of the fund out [USD wad]; what the outflow bucket has no room for waits.
+    """
+    self._check_fund()
+    self._check_receiver(_receiver)
+    reserve._use_insurance(_amount)
+    self._pay(SETTLEMENT_INDEX, _receiver, _amount)
+
+
+# --- the liquidator --------------------------------------------------------------------------------------
 
 
 @external
@@ -159,6 +248,18 @@ def set_ledger(_ledger: address):
     reasons._require(self.ledger == empty(address) and _ledger.is_contract, reasons.NOT_LEDGER)
     self.ledger = _ledger
     log ICustody.LedgerSet(ledger=_ledger)
+
+
+@external
+def set_insurance_fund(_fund: address):
+    """
+    @notice Register the insurance fund, once.
+    """
+    ownership._check_owner()
+    unset: bool = self.insurance_fund == empty(address)
+    reasons._require(unset and _fund.is_contract, reasons.NOT_FUND)
+    self.insurance_fund = _fund
+    log ICustody.InsuranceFundSet(fund=_fund)
 
 
 @external
@@ -260,16 +361,66 @@ def waiting(_token: uint256, _receiver: address) -> uint256:
     return outflow.waiting[_token][_receiver]
 
 
+@view
+@external
+def totals() -> ICustody.Totals:
+    """
+    @notice What settlement tokens are held for whom [USD wad].
+    """
+    return ICustody.Totals(
+        tokens=self._held_for_accounts(),
+        deficit=reserve.owing >> 128,
+        tickets=reserve.owing & reserve.HALF,
+        insurance=reserve._insurance(),
+        restored=reserve.apart & reserve.HALF,
+        waiting=outflow.waiting_total[SETTLEMENT_INDEX],
+    )
+
+
+@view
+@external
+@reentrant
+def insurance() -> uint256:
+    """
+    @return [USD wad] the insurance fund's assets.
+    """
+    return reserve._insurance()
+
+
+@view
+@external
+def ticket_of(_account: uint256) -> (uint256, uint256):
+    """
+    @return [USD wad] what the account's withdrawals are still unpaid; what was restored, to be collected.
+    """
+    ticket: reserve.Ticket = reserve._ticket_of(_account)
+    return ticket.left, ticket.owed
+
+
 # --- internals -------------------------------------------------------------------------------------------
 
 
 @internal
 def _pay(_token: uint256, _receiver: address, _amount: uint256):
-    token: Token = self._listed(_token)
-    paid: uint256 = outflow._take(
-        _token, token.contract_address, self, token.unit, _receiver, _amount
-    )
-    tokens._send(token.contract_address, _receiver, paid)
+    contract_address: address = SETTLEMENT
+    unit: uint256 = SETTLEMENT_UNIT
+    if _token != SETTLEMENT_INDEX:
+        token: Token = self._listed(_token)
+        contract_address = token.contract_address
+        unit = token.unit
+    held: uint256 = tokens._held_by(contract_address, self) * unit
+    paid: uint256 = outflow._take(_token, held, unit, _receiver, _amount)
+    tokens._send(contract_address, _receiver, paid)
+
+
+@view
+@internal
+def _held_for_accounts() -> uint256:
+    """
+    @dev T [USD wad]
+    """
+    held: uint256 = tokens._held_by(SETTLEMENT, self) * SETTLEMENT_UNIT
+    return held - reserve._apart() - outflow.waiting_total[SETTLEMENT_INDEX]
 
 
 @internal
@@ -292,6 +443,24 @@ def _check_owned(_account: uint256):
     reasons._require(
         _account >> 96 == convert(msg.sender, uint256), reasons.NOT_YOUR_ACCOUNT
     )
+
+
+@view
+@internal
+def _check_ledger():
+    reasons._require(msg.sender == self.ledger, reasons.NOT_LEDGER)
+
+
+@view
+@internal
+def _check_fund():
+    reasons._require(msg.sender == self.insurance_fund, reasons.NOT_FUND)
+
+
+@view
+@internal
+def _check_receiver(_receiver: address):
+    reasons._require(_receiver not in [empty(address), self], reasons.RECEIVER)
 
 
 @internal
@@ -319,5 +488,5 @@ def _check_multiple():
     value: uint256 = 0
     state: uint256 = 0
     value, state = staticcall IRiskEngine(ENGINE).collateral_value(totals)
-    held: uint256 = (staticcall IClearinghouse(self.ledger).custody_totals()).tokens
-    reasons._require(value * PPM <= held * self.collateral_multiple, reasons.COLLATERAL_CAP)
+    limit: uint256 = self._held_for_accounts() * self.collateral_multiple
+    reasons._require(value * PPM <= limit, reasons.COLLATERAL_CAP)

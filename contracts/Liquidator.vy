@@ -7,7 +7,7 @@
     pays a hole. Holds no money and has no list of accounts; anyone may call.
 @dev Assumes that the ledger trusts this contract as its liquidator, and that ledger and engine are those it was
     built with. Each step acts only where the one before it cannot: 0 and 1 while E < MM (1 until the backstop),
-    3 from the backstop on and with no collateral left for a debt. Step 2, the backstop vault, is not here yet.
+    2 and 3 from the backstop on and with no collateral left for a debt, 3 where the vault has no room.
 """
 from contracts.interfaces import ILiquidator
 from contracts.modules import auctions
@@ -33,14 +33,22 @@ exports: (
 
 
 @deploy
-def __init__(_ledger: address, _engine: address, _parameters: ILiquidator.Parameters):
+def __init__(
+    _ledger: address,
+    _engine: address,
+    _fund: address,
+    _vault: address,
+    _parameters: ILiquidator.Parameters,
+):
     """
     @param _ledger The clearinghouse.
     @param _engine The risk engine.
+    @param _fund The insurance fund, of the same ledger.
+    @param _vault The backstop vault, of the same ledger.
     @param _parameters See `set_parameters`.
     """
     governance.__init__(self)  # nothing here is the guardian's
-    liquidation.__init__(_ledger, _engine)
+    liquidation.__init__(_ledger, _engine, _fund, _vault)
     auctions._set_parameters(_parameters)
 
 
@@ -89,7 +97,8 @@ def take_collateral(
 @external
 def resolve(_account: uint256):
     """
-    @notice Step 3: close an account in the backstop at mark against the opposite sides, and split its deficit.
+    @notice Steps 2 and 3: hand the book of an account in the backstop to the vault, or where that has no room close
+        it at mark against the opposite sides; then split its deficit. Custody sets a small reward apart for the caller.
     """
     waterfall._resolve(_account)
 
@@ -102,7 +111,7 @@ def set_parameters(_parameters: ILiquidator.Parameters):
     """
     @notice Replace the auction's parameters. Clocks that run keep their elapsed time.
     @param _parameters duration 60..14400, tail 0..86400, discount_min <= discount_max, discount_max + insurance_fee
-        < 666,666, min_deficit 1..1e6 USD.
+        < 666,666, min_deficit 1..1e6 USD, reward at most 10 USD.
     """
     governance._check_owner()
     auctions._set_parameters(_parameters)
@@ -121,6 +130,18 @@ def LEDGER() -> address:
 @view
 def ENGINE() -> address:
     return liquidation.ENGINE.address
+
+
+@external
+@view
+def FUND() -> address:
+    return liquidation.FUND.address
+
+
+@external
+@view
+def VAULT() -> address:
+    return liquidation.VAULT.address
 
 
 @external

@@ -15,6 +15,7 @@ from contracts.interfaces import IRiskEngine
 from contracts.modules import account_state
 from contracts.modules import fixed_point
 from contracts.modules import liquidation_words as words
+from contracts.modules import reasons
 
 UNKNOWN: constant(uint256) = 1  # state bit of the risk engine
 PPM: constant(uint256) = 10**6
@@ -24,6 +25,7 @@ MAX_DURATION: constant(uint256) = 4 * 3_600  # [s]
 MAX_TAIL: constant(uint256) = 86_400  # [s]
 LEAST_MIN_DEFICIT: constant(uint256) = 10**18  # [USD wad]
 MOST_MIN_DEFICIT: constant(uint256) = 10**24  # [USD wad]
+MOST_REWARD: constant(uint256) = 10**19  # [USD wad]
 
 packed_parameters: uint256
 clocks: HashMap[uint256, uint256]
@@ -42,7 +44,8 @@ def _set_parameters(_p: ILiquidator.Parameters):
     valid = valid and _p.discount_min <= _p.discount_max and _p.discount_max <= PPM
     valid = valid and _p.insurance_fee <= PPM and _p.discount_max + _p.insurance_fee < TWO_THIRDS
     valid = valid and _p.min_deficit >= LEAST_MIN_DEFICIT and _p.min_deficit <= MOST_MIN_DEFICIT
-    assert valid, "out of range"
+    valid = valid and _p.reward <= MOST_REWARD
+    reasons._require(valid, reasons.OUT_OF_RANGE)
     self.packed_parameters = words._pack_parameters(_p)
     log ILiquidator.ParametersSet(
         duration=_p.duration,
@@ -51,6 +54,7 @@ def _set_parameters(_p: ILiquidator.Parameters):
         discount_max=_p.discount_max,
         insurance_fee=_p.insurance_fee,
         min_deficit=_p.min_deficit,
+        reward=_p.reward,
     )
 
 

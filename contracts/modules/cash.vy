@@ -1,33 +1,31 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Settlement tokens in and out, and the solvency ratio h
+@title Settled cash in and out
 @license AGPL-3.0-only
-@notice Deposits credit face. A withdrawal of claim x pays y = floor(x·T/(T + D_h)); the unpaid part becomes a
-    ticket (FORMULAS 8). Outside amounts are in token units, inside in wad.
-@dev Only a plain ERC-20. Tokens sent here directly are nobody's.
+@notice Deposits credit face and go straight to custody, which holds all tokens. A withdrawal is a claim on
+    custody: what it pays is the solvency ratio's to say (`reserve`). Outside amounts are in token units, inside
+    in wad.
+@dev Only a plain ERC-20. The payer approves this contract.
 """
 from contracts.interfaces import IClearinghouse
 from contracts.interfaces import ICustody
 from contracts.modules import accounts
-from contracts.modules import fixed_point
 from contracts.modules import health
 from contracts.modules import ledger_words
+from contracts.modules import positions
 from contracts.modules import reasons
 from contracts.modules import registry
 from contracts.modules import tokens
 
 uses: accounts
 uses: health
+uses: positions
 uses: registry
 
-HALF: constant(uint256) = 2**112 - 1
+INTEREST: constant(uint256) = 32  # the protocol's income that is no market's
 
 UNIT: immutable(uint256)  # wad per unit of the settlement token
-
-vault: uint256  # T 112 | D_h 112 [USD wad]
-tickets_total: uint256  # [USD wad] R
-tickets: HashMap[uint256, uint256]  # account -> [USD wad] unpaid part of its withdrawals
 
 
 @deploy
@@ -68,14 +66,12 @@ def withdraw(_account: uint256, _amount: uint256, _receiver: address):
     """
     state: ledger_words.AccountState = accounts._load_owned(_account)
     tokens._check_amount(_amount)
-    reasons._require(_receiver not in [empty(address), self], reasons.RECEIVER)
     claim: uint256 = _amount * UNIT
     state.cash -= convert(claim, int256)
     accounts._store(_account, state)
     health._check_outflow(_account, state)
-    paid: uint256 = self._settle_claim(_account, claim)
-    log IClearinghouse.Withdrawn(account=_account, claim=claim, paid=paid, receiver=_receiver)
-    self._pay(_receiver, paid)
+    log IClearinghouse.Withdrawn(account=_account, claim=claim, receiver=_receiver)
+    extcall ICustody(registry.CUSTODY).pay_claim(_account, _receiver, claim)
 
 
 @external
@@ -89,58 +85,35 @@ def transfer(_from: uint256, _to: uint256, _amount: uint256):
     health._check_outflow(_from, self._move_cash(_from, giver, _to, _amount))
 
 
+# --- anyone ----------------------------------------------------------------------------------------------
+
+
 @external
-def release(_receiver: address):
+def sweep(_market: uint256):
     """
-    @notice Pay what waits for a receiver, as far as the outflow bucket has room. Anyone may call.
+    @notice Pass a market's fees on: what was socialised comes first, then the insurance fund.
+    @param _market 32 for the interest collected.
     """
-    now: uint256 = 0
-    paused: bool = False
-    now, paused = accounts._clock()
-    reasons._require(not paused, reasons.PAUSED)
-    self._pay(_receiver, 0)
+    income: uint256 = 0
+    if _market == INTEREST:
+        income = accounts.interest_collected
+        accounts.interest_collected = 0
+    else:
+        income = positions._take_fees(_market)
+    extcall ICustody(registry.CUSTODY).distribute(_market, income)
 
 
 # --- internals -------------------------------------------------------------------------------------------
 
 
 @internal
-def _pay(_receiver: address, _amount: uint256):
-    """
-    @dev Custody says how much of it, and of what waited, leaves now. _amount in USD wad.
-    """
-    units: uint256 = extcall ICustody(registry.CUSTODY).admit(_receiver, _amount)
-    tokens._send(registry.SETTLEMENT, _receiver, units)
-
-
-@internal
 def _deposit(_account: uint256, _amount: uint256, _payer: address):
     state: ledger_words.AccountState = accounts._load_open(_account)
     tokens._check_amount(_amount)
-    self.vault += (_amount * UNIT) << 112
     state.cash += convert(_amount * UNIT, int256)
     accounts._store(_account, state)
     log IClearinghouse.Deposited(account=_account, amount=_amount * UNIT)
-    tokens._pull(registry.SETTLEMENT, _payer, _amount)
-
-
-@internal
-def _settle_claim(_account: uint256, _claim: uint256) -> uint256:
-    """
-    @dev Returns what a claim pays, a whole number of token units [USD wad] (FORMULAS 8). A remainder of the
-        unit that D_h no longer covers is the protocol's.
-    """
-    held: uint256 = self.vault >> 112
-    deficit: uint256 = self.vault & HALF
-    paid: uint256 = fixed_point._mul_div_down(_claim, held, held + deficit) // UNIT * UNIT
-    unpaid: uint256 = _claim - paid
-    covered: uint256 = min(unpaid, deficit)
-    self.vault = ((held - paid) << 112) | (deficit - covered)
-    if unpaid != 0:
-        self.tickets[_account] += unpaid
-        self.tickets_total += unpaid
-        accounts.interest_collected += unpaid - covered
-    return paid
+    tokens._pull(registry.SETTLEMENT, _payer, registry.CUSTODY, _amount)
 
 
 @internal
@@ -159,11 +132,3 @@ def _move_cash(
     accounts._store(_to, taker)
     log IClearinghouse.Transferred(account=_from, to=_to, amount=_amount)
     return giver
-
-
-@internal
-def _socialise(_amount: uint256):
-    """
-    @dev D_h grows.
-    """
-    self.vault += _amount

@@ -13,6 +13,7 @@ from contracts.interfaces import IRiskEngine
 from contracts.modules import auctions
 from contracts.modules import fixed_point
 from contracts.modules import liquidation
+from contracts.modules import reasons
 
 uses: liquidation
 
@@ -70,7 +71,7 @@ def _sale_of(_case: liquidation.Case, _token: uint256) -> Sale:
     price: uint256 = 0
     state: uint256 = 0
     haircut, price, state = staticcall liquidation.ENGINE.collateral_terms(_token)
-    assert state & WAITS == 0, "price unknown"
+    reasons._require(state & WAITS == 0, reasons.PRICE_UNKNOWN)
     discount: uint256 = auctions._collateral_discount_down(
         _case.clock.elapsed, haircut, _case.parameters.duration
     )
@@ -81,7 +82,7 @@ def _sale_of(_case: liquidation.Case, _token: uint256) -> Sale:
         haircut=haircut,
         debt=liquidation._debt_of(_case.book),
     )
-    assert sale.debt > 0, "no debt"
+    reasons._require(sale.debt > 0, reasons.NO_DEBT)
     sale.most = self._most_of(sale, self._held(_case.book, _token))
     return sale
 
@@ -109,4 +110,4 @@ def _held(_book: IClearinghouse.Book, _token: uint256) -> uint256:
 @internal
 @pure
 def _check_amount(_amount: uint256):
-    assert _amount > 0, "no collateral"
+    reasons._require(_amount > 0, reasons.NO_COLLATERAL)

@@ -8,6 +8,7 @@
     paid out: what an account is owed becomes its cash.
 """
 from contracts.interfaces import IClearinghouse
+from contracts.interfaces import ICustody
 from contracts.interfaces import IRiskEngine
 from contracts.modules import accounts
 from contracts.modules import cash
@@ -76,6 +77,30 @@ def pay_for_collateral(_from: uint256, _to: uint256, _payment: uint256):
 
 
 @external
+def pay(_from: uint256, _to: uint256, _amount: uint256):
+    """
+    @notice Move cash between accounts, whatever it leaves of either: who takes a book over is paid from it.
+    @param _amount [USD wad]
+    """
+    registry._check_liquidator()
+    giver: ledger_words.AccountState = accounts._load_open(_from)
+    giver = cash._move_cash(_from, giver, _to, _amount)
+
+
+@external
+def reward(_account: uint256, _receiver: address, _amount: uint256):
+    """
+    @notice Set a part of an account's cash apart for who resolved it; custody releases it.
+    @param _amount [USD wad]
+    """
+    registry._check_liquidator()
+    state: ledger_words.AccountState = ledger_words._unpack_account(accounts.words[_account])
+    state.cash -= convert(_amount, int256)
+    accounts._store_word(_account, state)
+    extcall ICustody(registry.CUSTODY).credit(_receiver, _amount)
+
+
+@external
 def close_at_mark(
     _account: uint256, _keep: uint256
 ) -> (int256, DynArray[IClearinghouse.ClosedLeg, 16]):
@@ -114,15 +139,17 @@ def close_at_mark(
 
 
 @external
-def deleverage(_market: uint256, _size: int256, _charge: uint256):
+def deleverage(_market: uint256, _is_long: bool, _size: uint256, _charge: uint256):
     """
-    @notice Cut the side opposite to a leg of _size that was closed at mark, and charge it.
-    @param _size [base wad] signed, as it was.
+    @notice Cut the side opposite to legs that were closed at mark, and charge it.
+    @param _is_long Whether the side to cut is the long one.
+    @param _size [base wad] 0 to charge only.
     @param _charge [USD wad]
     """
     registry._check_liquidator()
     quote: IRiskEngine.Quote = health._quote(_market)
-    positions._cut(_market, _size, _charge, convert(quote.mark, int256) - quote.funding)
+    g: int256 = convert(quote.mark, int256) - quote.funding
+    positions._cut(_market, _is_long, _size, _charge, g)
 
 
 @external
@@ -137,7 +164,7 @@ def write_off(_account: uint256, _forgiven: uint256, _socialised: uint256):
     reasons._require(state.cash <= 0, reasons.CASH)
     accounts._store(_account, state)
     if _socialised != 0:
-        cash._socialise(_socialised)
+        extcall ICustody(registry.CUSTODY).socialise(_socialised)
     log IClearinghouse.WrittenOff(account=_account, forgiven=_forgiven, socialised=_socialised)
 
 

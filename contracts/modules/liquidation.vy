@@ -8,14 +8,17 @@
 @dev Reasons: "paused", "not owner", "same account", "not liquidatable", "price unknown", "price limit",
     "not improved".
 """
+from contracts.interfaces import IBackstopVault
 from contracts.interfaces import IClearinghouse
 from contracts.interfaces import ICustody
+from contracts.interfaces import IInsuranceFund
 from contracts.interfaces import ILiquidator
 from contracts.interfaces import IRiskEngine
 from contracts.modules import account_state
 from contracts.modules import auctions
 from contracts.modules import fixed_point
 from contracts.modules import liquidation_words as words
+from contracts.modules import reasons
 
 uses: auctions
 
@@ -26,6 +29,8 @@ UNKNOWN: constant(uint256) = 1  # state bit of the risk engine
 LEDGER: immutable(IClearinghouse)
 CUSTODY: immutable(ICustody)
 ENGINE: immutable(IRiskEngine)
+FUND: immutable(IInsuranceFund)
+VAULT: immutable(IBackstopVault)
 
 
 # One account under liquidation, as a call found it.
@@ -40,10 +45,12 @@ struct Case:
 
 
 @deploy
-def __init__(_ledger: address, _engine: address):
+def __init__(_ledger: address, _engine: address, _fund: address, _vault: address):
     LEDGER = IClearinghouse(_ledger)
     CUSTODY = ICustody(staticcall IClearinghouse(_ledger).custody())
     ENGINE = IRiskEngine(_engine)
+    FUND = IInsuranceFund(_fund)
+    VAULT = IBackstopVault(_vault)
 
 
 @internal
@@ -184,35 +191,35 @@ def _check_taker(_account: uint256, _taker: uint256):
     """
     @dev The caller owns the account that takes; another subaccount of the same owner may.
     """
-    assert convert(_taker >> 96, address) == msg.sender, "not owner"
-    assert _taker != _account, "same account"
+    reasons._require(convert(_taker >> 96, address) == msg.sender, reasons.NOT_OWNER)
+    reasons._require(_taker != _account, reasons.SAME_ACCOUNT)
 
 
 @internal
 @pure
 def _check_running(_paused: bool):
-    assert not _paused, "paused"
+    reasons._require(not _paused, reasons.PAUSED)
 
 
 @internal
 @pure
 def _check_short(_margin: IRiskEngine.Margin):
-    assert account_state._is_short(_margin.equity, _margin.requirement), "not liquidatable"
+    reasons._require(account_state._is_short(_margin.equity, _margin.requirement), reasons.NOT_LIQUIDATABLE)
 
 
 @internal
 @pure
 def _check_known(_state: uint256):
-    assert _state & UNKNOWN == 0, "price unknown"
+    reasons._require(_state & UNKNOWN == 0, reasons.PRICE_UNKNOWN)
 
 
 @internal
 @pure
 def _check_limit(_within: bool):
-    assert _within, "price limit"
+    reasons._require(_within, reasons.PRICE_LIMIT)
 
 
 @internal
 @pure
 def _check_improved(_improved: bool):
-    assert _improved, "not improved"
+    reasons._require(_improved, reasons.NOT_IMPROVED)

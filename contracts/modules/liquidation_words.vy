@@ -4,13 +4,17 @@
 @title Packed words of the liquidator
 @license AGPL-3.0-only
 @notice The only place that knows the bits. Fields from the top of the word:
-    parameters: min_deficit 96 | duration 32 | tail 32 | discount_min 32 | discount_max 32 | insurance_fee 32
+    parameters: min_deficit 96 | reward 64 | duration 16 | tail 20 | discount_min 20 | discount_max 20 |
+                insurance_fee 20
     clock:      spare 190 | elapsed 32 | touched 32 | cured 1 | running 1
     surety:     round 32 | spare 64 | owned int160
 """
 from contracts.interfaces import ILiquidator
 
+MASK_16: constant(uint256) = 2**16 - 1
+MASK_20: constant(uint256) = 2**20 - 1
 MASK_32: constant(uint256) = 2**32 - 1
+MASK_64: constant(uint256) = 2**64 - 1
 
 
 # The auction of one account.
@@ -33,20 +37,22 @@ def _pack_parameters(_p: ILiquidator.Parameters) -> uint256:
     """
     @dev The setter bounds every field.
     """
-    word: uint256 = (_p.min_deficit << 160) | (_p.duration << 128) | (_p.tail << 96)
-    return word | (_p.discount_min << 64) | (_p.discount_max << 32) | _p.insurance_fee
+    word: uint256 = (_p.min_deficit << 160) | (_p.reward << 96) | (_p.duration << 80)
+    word |= (_p.tail << 60) | (_p.discount_min << 40) | (_p.discount_max << 20)
+    return word | _p.insurance_fee
 
 
 @internal
 @pure
 def _unpack_parameters(_word: uint256) -> ILiquidator.Parameters:
     return ILiquidator.Parameters(
-        duration=(_word >> 128) & MASK_32,
-        tail=(_word >> 96) & MASK_32,
-        discount_min=(_word >> 64) & MASK_32,
-        discount_max=(_word >> 32) & MASK_32,
-        insurance_fee=_word & MASK_32,
+        duration=(_word >> 80) & MASK_16,
+        tail=(_word >> 60) & MASK_20,
+        discount_min=(_word >> 40) & MASK_20,
+        discount_max=(_word >> 20) & MASK_20,
+        insurance_fee=_word & MASK_20,
         min_deficit=_word >> 160,
+        reward=(_word >> 96) & MASK_64,
     )
 
 

@@ -12,8 +12,6 @@
     ledger: it bears nothing any more and cannot be taken back.
 @dev Wall time: the bucket refills during a pause. Moving tokens is the last thing an action does.
 """
-from ethereum.ercs import IERC20
-
 from contracts.interfaces import ICustody
 from contracts.modules import reasons
 
@@ -26,35 +24,40 @@ MAX_WINDOW: constant(uint256) = 30 * 86_400
 # token -> cap 64 | level 64 | held 64 when last noted [grains] | window 24 | at 40 [s]
 buckets: HashMap[uint256, uint256]
 waiting: HashMap[uint256, HashMap[address, uint256]]  # token -> receiver -> [wad]
+waiting_total: HashMap[uint256, uint256]  # token -> [wad]
 
 
 @internal
 def _take(
-    _token: uint256,
-    _contract: address,
-    _holder: address,
-    _unit: uint256,
-    _receiver: address,
-    _amount: uint256,
+    _token: uint256, _held: uint256, _unit: uint256, _receiver: address, _amount: uint256
 ) -> uint256:
     """
     @dev Returns what to pay now, of _amount and of what waited before [token units]; the rest waits.
-    @param _holder Holds the tokens and pays them after this.
-    @param _amount [wad] whole token units.
+    @param _held [wad] before the payment.
+    @param _amount [wad]
     """
-    held: uint256 = staticcall IERC20(_contract).balanceOf(_holder) * _unit
     word: uint256 = self.buckets[_token]
     level: uint256 = self._level(word)
-    room: uint256 = held + (word >> 192) * GRAIN
+    room: uint256 = _held + (word >> 192) * GRAIN
     room -= min(room, level * GRAIN)
     before: uint256 = self.waiting[_token][_receiver]
     due: uint256 = before + _amount
     paid: uint256 = min(due, room) // _unit * _unit
     if due - paid != before:
         self.waiting[_token][_receiver] = due - paid
-    self.buckets[_token] = self._with_level(word, level, held - paid)
+        self.waiting_total[_token] = self.waiting_total[_token] + (due - paid) - before
+    self.buckets[_token] = self._with_level(word, level, _held - paid)
     log ICustody.Paid(receiver=_receiver, token=_token, paid=paid, waiting=due - paid)
     return paid // _unit
+
+
+@internal
+def _wait(_token: uint256, _receiver: address, _amount: uint256):
+    """
+    @dev Leaves the books now and the token's holder when released [wad].
+    """
+    self.waiting[_token][_receiver] += _amount
+    self.waiting_total[_token] += _amount
 
 
 @internal

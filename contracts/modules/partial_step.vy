@@ -15,6 +15,7 @@ from contracts.modules import account_state
 from contracts.modules import auctions
 from contracts.modules import fixed_point
 from contracts.modules import liquidation
+from contracts.modules import reasons
 
 uses: liquidation
 
@@ -133,7 +134,8 @@ def _leg_of(_book: IClearinghouse.Book, _market: uint256) -> IRiskEngine.Leg:
     for leg: IRiskEngine.Leg in _book.legs:
         if leg.market == _market and leg.size != 0:
             return leg
-    raise "no position"
+    reasons._fail(reasons.NO_POSITION)
+    return empty(IRiskEngine.Leg)
 
 
 @internal
@@ -155,7 +157,7 @@ def _is_within(_offer: Offer, _limit_price: uint256) -> bool:
 @pure
 def _check_before_backstop(_case: liquidation.Case):
     below: bool = account_state._is_below_backstop(_case.margin.equity, _case.margin.requirement)
-    assert not (below or liquidation._is_over(_case)), "backstop"
+    reasons._require(not (below or liquidation._is_over(_case)), reasons.BACKSTOP)
 
 
 @internal
@@ -166,4 +168,4 @@ def _check_size(_size: uint256, _offer: Offer):
     """
     rest: uint256 = convert(abs(_offer.leg.size), uint256) - _size
     valid: bool = _size > 0 and _size >= _offer.least
-    assert valid and (rest == 0 or rest >= _offer.min_size), "size too small"
+    reasons._require(valid and (rest == 0 or rest >= _offer.min_size), reasons.SIZE_TOO_SMALL)

@@ -353,6 +353,18 @@ def _store_or_settle(_market: uint256, _sides: ledger_words.Sides, _g: int256):
 
 
 @internal
+def _take_fees(_market: uint256) -> uint256:
+    """
+    @dev Returns the market's fees, which are its no more.
+    """
+    net: int256 = 0
+    fees: uint256 = 0
+    net, fees = ledger_words._unpack_tally(self.tallies[_market])
+    self.tallies[_market] = ledger_words._pack_tally(net, 0)
+    return fees
+
+
+@internal
 def _book(_market: uint256, _net: int256, _fees: uint256):
     """
     @dev Adds to the market's net and fees.
@@ -364,29 +376,33 @@ def _book(_market: uint256, _net: int256, _fees: uint256):
 
 
 @internal
-def _cut(_market: uint256, _size: int256, _charge: uint256, _g: int256):
+def _cut(_market: uint256, _is_long: bool, _size: uint256, _charge: uint256, _g: int256):
     """
-    @dev A leg of _size (signed) was closed at g: the opposite side is cut by it and charged, in one write,
-        and the market settles where too little is left of either. The charge moves to `net`: it pays for
-        cash that was forgiven.
+    @dev Legs of _size were closed at g against the side that is long where _is_long: it is cut by as much and
+        charged, in one write, and the market settles where too little is left of either. The charge moves to
+        `net`: it pays for cash that was forgiven.
     """
     sides: ledger_words.Sides = self._sides(_market)
-    is_long: bool = _size < 0
-    side: SideState = self._side(_market, sides, is_long)
+    side: SideState = self._side(_market, sides, _is_long)
     cut: side_index.Cut = side_index.Cut(scale=0, credit=0)
     if side.total != 0:
         cut = side_index._cut(
-            self._magnitude(_size), _charge, _g, is_long, side.total, side.scale, side.credit
+            _size, _charge, _g, _is_long, side.total, side.scale, side.credit
         )
         self.cut_words[side.index] = ledger_words._pack_side(cut.scale, cut.credit)
-        if is_long:
+        if _is_long:
             sides.long_cut = True
         else:
             sides.short_cut = True
         if _charge != 0:
             self._book(_market, convert(_charge, int256), 0)
     log IClearinghouse.Deleveraged(
-        market=_market, size=_size, charge=_charge, scale=cut.scale, credit=cut.credit
+        market=_market,
+        is_long=_is_long,
+        size=_size,
+        charge=_charge,
+        scale=cut.scale,
+        credit=cut.credit,
     )
     if cut.scale < A_MIN:
         self._settle(_market, sides, _g)

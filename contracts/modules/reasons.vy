@@ -1,7 +1,7 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Revert reasons of the ledger
+@title Revert reasons of the ledger, custody, the liquidator, the fund and the vault
 @license AGPL-3.0-only
 @notice `_require(condition, REASON)` reverts with Error(string) like `assert condition, "reason"`, for 30
     bytes a place instead of 114. Each constant is its comment, ASCII read as one big-endian number: the
@@ -34,6 +34,13 @@ RECEIVER: constant(uint256) = 8243103980183774578  # receiver
 SAME_ACCOUNT: constant(uint256) = 35708558537358341529966833268  # same account
 OUTFLOW: constant(uint256) = 31372865209921399  # outflow
 NOT_LEDGER: constant(uint256) = 521516269515133120111986  # not ledger
+NOT_FUND: constant(uint256) = 7957706749093703268  # not fund
+NOT_DUE: constant(uint256) = 31084791988516197  # not due
+NOT_MANAGER: constant(uint256) = 133508164996151198528005490  # not manager
+NO_ROOM: constant(uint256) = 31084432587714413  # no room
+LOSS_CAP: constant(uint256) = 7813590816812917104  # loss cap
+NOT_ENOUGH_FREE: constant(uint256) = 573413202397831367644246094183032165  # not enough free
+INSOLVENT: constant(uint256) = 1944866955217630228084  # insolvent
 TOKEN: constant(uint256) = 500085515630  # token
 TOKEN_CAP: constant(uint256) = 2147850934834690220400  # token cap
 DECIMALS: constant(uint256) = 7234297680898387059  # decimals
@@ -56,6 +63,20 @@ NOT_FLAT: constant(uint256) = 7957706749093110132  # not flat
 NOT_REDUCE_ONLY: constant(uint256) = 573413202413504699085576493385804921  # not reduce-only
 EPOCHS: constant(uint256) = 111533579528307  # epochs
 POSITION_RANGE: constant(uint256) = 2147851984860796315493  # too large
+HEALTHY: constant(uint256) = 29384866683709561  # healthy
+CALLED: constant(uint256) = 109270082020708  # called
+AUCTION_RUNNING: constant(uint256) = 506033716817319002071552680992009831  # auction running
+COLLATERAL_FIRST: constant(uint256) = 132172115621043543621907414897199838068  # collateral first
+PRICE_UNKNOWN: constant(uint256) = 8908962899308040536903614691182  # price unknown
+NOT_LIQUIDATABLE: constant(uint256) = 146793779816005190001454369001615551589  # not liquidatable
+PRICE_LIMIT: constant(uint256) = 135939985646179779024349556  # price limit
+NOT_IMPROVED: constant(uint256) = 34178090238729856418911249764  # not improved
+NO_POSITION: constant(uint256) = 133506621234839249966690158  # no position
+BACKSTOP: constant(uint256) = 7089056601607532400  # backstop
+SIZE_TOO_SMALL: constant(uint256) = 2340833940909909418813906789428332  # size too small
+NO_DEBT: constant(uint256) = 31084432352174708  # no debt
+NO_COLLATERAL: constant(uint256) = 8749489867855157228934639280492  # no collateral
+OUT_OF_RANGE: constant(uint256) = 34494828803899176540909234021  # out of range
 
 
 @internal

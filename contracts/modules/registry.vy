@@ -26,7 +26,7 @@ liquidator: address
 @deploy
 def __init__(_engine: address, _settlement: address, _custody: address):
     """
-    @dev Custody says how fast settlement tokens may leave.
+    @dev Custody holds all tokens.
     """
     assert _engine.is_contract and _settlement.is_contract and _custody.is_contract, "no code"
     ENGINE = _engine

@@ -5,10 +5,8 @@
 @license AGPL-3.0-only
 @notice At the stored marks. Claims are rounded up, so the dust shown is rounded down.
 """
-from ethereum.ercs import IERC20
-from ethereum.ercs import IERC20Detailed
-
 from contracts.interfaces import IClearinghouse
+from contracts.interfaces import ICustody
 from contracts.interfaces import ILens
 from contracts.interfaces import IRiskEngine
 from contracts.modules import fixed_point
@@ -25,13 +23,16 @@ SIGNED_RAY: constant(int256) = 10**27
 @internal
 @view
 def _solvency() -> ILens.Solvency:
-    totals: IClearinghouse.Custody = staticcall lens_links.LEDGER.custody_totals()
+    custody: address = staticcall lens_links.LEDGER.custody()
+    totals: ICustody.Totals = staticcall ICustody(custody).totals()
     report: ILens.Solvency = ILens.Solvency(
         tokens=totals.tokens,
-        surplus=self._held() - convert(totals.tokens, int256),
         deficit=totals.deficit,
         tickets=totals.tickets,
-        interest=totals.interest,
+        insurance=totals.insurance,
+        restored=totals.restored,
+        waiting=totals.waiting,
+        interest=staticcall lens_links.LEDGER.interest_collected(),
         fees=0,
         dust=0,
         markets=[],
@@ -95,14 +96,3 @@ def _is_used(_market: uint256) -> bool:
     open: bool = staticcall lens_links.LEDGER.side_word(_market) != 0
     return traded or open
 
-
-@internal
-@view
-def _held() -> int256:
-    """
-    @dev Settlement tokens in the ledger's possession [USD wad].
-    """
-    token: address = staticcall lens_links.LEDGER.settlement()
-    units: uint256 = staticcall IERC20(token).balanceOf(lens_links.LEDGER.address)
-    decimals: uint8 = staticcall IERC20Detailed(token).decimals()
-    return convert(units * 10**convert(18 - decimals, uint256), int256)

@@ -13,13 +13,15 @@ from contracts.modules import reasons
 
 
 @internal
-def _pull(_token: address, _payer: address, _amount: uint256):
+def _pull(_token: address, _payer: address, _holder: address, _amount: uint256):
     """
     @param _amount [token units]
     """
-    before: uint256 = self._held_by(_token, self)
-    ok: bool = extcall IERC20(_token).transferFrom(_payer, self, _amount, default_return_value=True)
-    after: uint256 = self._held_by(_token, self)
+    before: uint256 = self._held_by(_token, _holder)
+    ok: bool = extcall IERC20(_token).transferFrom(
+        _payer, _holder, _amount, default_return_value=True
+    )
+    after: uint256 = self._held_by(_token, _holder)
     reasons._require(ok and after == before + _amount, reasons.TRANSFER)
 
 

@@ -1,13 +1,14 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Step 3: the opposite side takes a position at mark, and the hole is split
+@title Steps 2 and 3: the backstop vault or the opposite side takes the book at mark, and the hole is split
 @license AGPL-3.0-only
-@notice Needs no capital and no list of accounts: the legs close at mark, the side opposite to each is cut by the
-    same fraction for everyone, and what the account cannot pay is charged to those sides by loss, never more
-    than FORMULAS 2 allows; the rest is socialised. D = sum of b + sum of c + d in integers.
-@dev Disposal and funding of a deficit are separate: `_insure` is where the insurance fund's b comes in.
-    Reasons: "healthy", "called", "auction running", "collateral first", "price unknown".
+@notice Needs no capital of the caller and no list of accounts. The vault takes the whole book where its rings have room;
+    else the legs close at mark and the side opposite to each is cut by the same fraction for everyone. What the
+    account cannot pay, the caller's reward among it, the insurance fund covers up to each market's bucket, then the
+    opposite sides are charged by loss, never more than FORMULAS 2 allows; the rest is socialised. D = sum of b +
+    sum of c + d in integers, whoever took the book.
+@dev Reasons: "healthy", "called", "auction running", "collateral first", "price unknown".
 """
 from contracts.interfaces import IClearinghouse
 from contracts.interfaces import ILiquidator
@@ -18,12 +19,15 @@ from contracts.modules import fixed_point
 from contracts.modules import ledger_reader
 from contracts.modules import liquidation
 from contracts.modules import liquidation_words as words
+from contracts.modules import reasons
 from contracts.modules import side_index
 
 uses: liquidation
 
 UNKNOWN: constant(uint256) = 1  # state bit of the risk engine
+NO_MARKET: constant(uint256) = 32  # the fund's bucket of interest
 PPM: constant(uint256) = 10**6
+WAD: constant(uint256) = 10**18
 CAP_UNIT: constant(uint256) = 10**24  # wad · ppm
 SIGNED_RAY: constant(int256) = 10**27
 
@@ -46,17 +50,31 @@ def _resolve(_account: uint256):
     self._check_resolvable(case)
     self._check_collateral(case.book)
     frozen: uint256 = self._frozen_markets(case)
+    is_all: bool = frozen == 0 and len(case.book.holdings) == 0
+    reward: uint256 = self._reward_of(case)
+    taken: DynArray[IClearinghouse.ClosedLeg, 16] = []
+    if is_all:
+        taken = self._hand_to_vault(case, reward)
     cash: int256 = 0
     closed: DynArray[IClearinghouse.ClosedLeg, 16] = []
     cash, closed = extcall liquidation.LEDGER.close_at_mark(_account, frozen)
-    split: Split = self._split_of(closed, self._deficit_of(case, frozen, cash))
+    if reward != 0:
+        extcall liquidation.LEDGER.reward(_account, msg.sender, reward)
+        cash -= convert(reward, int256)
+    split: Split = self._split_of(closed, taken, self._deficit_of(case, is_all, cash))
+    for leg: IClearinghouse.ClosedLeg in taken:
+        split = self._settle_leg(_account, leg, True, split, case.parameters.min_deficit)
     for leg: IClearinghouse.ClosedLeg in closed:
-        split = self._settle_leg(_account, leg, split, case.parameters.min_deficit)
-    self._finish(case, cash, split, frozen == 0 and len(case.book.holdings) == 0)
+        split = self._settle_leg(_account, leg, False, split, case.parameters.min_deficit)
+    if split.deficit > 0 and split.loss == 0:
+        split.insured = extcall liquidation.FUND.cover(NO_MARKET, split.deficit)
+    self._finish(case, cash, reward, split, is_all)
 
 
 @internal
-def _finish(_case: liquidation.Case, _cash: int256, _split: Split, _is_all: bool):
+def _finish(
+    _case: liquidation.Case, _cash: int256, _reward: uint256, _split: Split, _is_all: bool
+):
     """
     @dev _is_all: nothing is left but cash, and that is not negative.
     """
@@ -71,6 +89,7 @@ def _finish(_case: liquidation.Case, _cash: int256, _split: Split, _is_all: bool
         caller=msg.sender,
         account=_case.account,
         cash=_cash,
+        reward=_reward,
         deficit=_split.deficit,
         insured=_split.insured,
         charged=_split.charged,
@@ -79,22 +98,75 @@ def _finish(_case: liquidation.Case, _cash: int256, _split: Split, _is_all: bool
 
 
 @internal
+def _hand_to_vault(
+    _case: liquidation.Case, _reward: uint256
+) -> DynArray[IClearinghouse.ClosedLeg, 16]:
+    """
+    @dev Step 2: the vault's rings take the whole book at the mark and are paid out of it, or nothing happens.
+        Returns what was taken.
+    """
+    taken: DynArray[IClearinghouse.ClosedLeg, 16] = []
+    if _case.account >> 96 == convert(liquidation.VAULT.address, uint256):
+        return taken
+    payments: DynArray[uint256, 16] = staticcall liquidation.VAULT.plan(
+        _case.book.legs,
+        _case.margin.equity - convert(_reward, int256),
+        _case.margin.requirement,
+    )
+    for i: uint256 in range(len(payments), bound=16):
+        leg: IRiskEngine.Leg = _case.book.legs[i]
+        ring: uint256 = (convert(liquidation.VAULT.address, uint256) << 96) | leg.market
+        if payments[i] != 0:
+            extcall liquidation.LEDGER.pay(_case.account, ring, payments[i])
+        mark: uint256 = (staticcall liquidation.ENGINE.quote(leg.market)).mark
+        value: int256 = 0
+        left: IRiskEngine.Leg = empty(IRiskEngine.Leg)
+        value, left = extcall liquidation.LEDGER.take_over(
+            _case.account, ring, leg.market, leg.size, mark, 0
+        )
+        taken.append(
+            IClearinghouse.ClosedLeg(
+                market=leg.market, size=leg.size, loss=fixed_point._positive(-value)
+            )
+        )
+        log ILiquidator.PositionTaken(
+            taker=ring,
+            account=_case.account,
+            market=leg.market,
+            size=leg.size,
+            price=mark,
+            fee=0,
+        )
+    return taken
+
+
+@internal
 def _settle_leg(
-    _account: uint256, _leg: IClearinghouse.ClosedLeg, _split: Split, _min_deficit: uint256
+    _account: uint256,
+    _leg: IClearinghouse.ClosedLeg,
+    _is_taken: bool,
+    _split: Split,
+    _min_deficit: uint256,
 ) -> Split:
     """
-    @dev Deleverage one closed leg with its part of the deficit. An aftermath begins before the charge is counted:
-        it takes P_ref anew, and what is charged now is charged since.
+    @dev Settle one leg's part of the deficit, and deleverage the other side where nobody took it. An aftermath
+        begins before the charge is counted: it takes P_ref anew, and what is charged now is charged since.
     """
     split: Split = _split
     share: uint256 = self._share_of(_leg.loss, _split)
-    insured: uint256 = self._insure(_leg.market, share)
+    insured: uint256 = 0
+    if share > 0:
+        insured = extcall liquidation.FUND.cover(_leg.market, share)
     if share - insured > _min_deficit:
         extcall liquidation.ENGINE.begin_aftermath(_leg.market)
     charge: uint256 = 0
     if share > insured:
         charge = self._charge(_leg, share - insured)
-    extcall liquidation.LEDGER.deleverage(_leg.market, _leg.size, charge)
+    size: uint256 = 0
+    if not _is_taken:
+        size = convert(abs(_leg.size), uint256)
+    if size | charge != 0:
+        extcall liquidation.LEDGER.deleverage(_leg.market, _leg.size < 0, size, charge)
     split.loss_left -= _leg.loss
     split.assigned += share
     split.insured += insured
@@ -103,6 +175,7 @@ def _settle_leg(
         account=_account,
         market=_leg.market,
         size=_leg.size,
+        taken=_is_taken,
         loss=_leg.loss,
         deficit=share,
         insured=insured,
@@ -113,11 +186,25 @@ def _settle_leg(
 
 @internal
 @view
-def _insure(_market: uint256, _share: uint256) -> uint256:
+def _reward_of(_case: liquidation.Case) -> uint256:
     """
-    @dev b_m = min(D_m, bucket_m, fund assets left): nothing, until there is an insurance fund.
+    @dev What the caller gets, small enough that farming it loses: an eighth of the smaller of the insurance fee on a
+        minimum position and of what opening one paid in fees, at the entry or at the mark. A position is opened
+        once and its two accounts may be resolved up to twice each. Where no leg is left, at most what is missing.
     """
-    return 0
+    most: uint256 = _case.parameters.reward
+    for leg: IRiskEngine.Leg in _case.book.legs:
+        quote: IRiskEngine.Quote = staticcall liquidation.ENGINE.quote(leg.market)
+        calm: uint256 = liquidation._reference_of(leg.market).calm_mmr
+        fee: uint256 = auctions._rate_down(_case.parameters.insurance_fee, calm)
+        rate: uint256 = min(fee, quote.maker_fee + quote.taker_fee)
+        size: uint256 = convert(abs(leg.size), uint256)
+        entry: uint256 = fixed_point._mul_div_down(
+            convert(abs(leg.base), uint256), quote.min_size, size
+        )
+        notional: uint256 = min(entry, fixed_point._mul_div_down(quote.mark, quote.min_size, WAD))
+        return min(most, fixed_point._mul_div_down(notional, rate, PPM) // 8)
+    return min(most, fixed_point._positive(-_case.margin.equity))
 
 
 @internal
@@ -175,10 +262,16 @@ def _surety_of(
 
 @internal
 @pure
-def _split_of(_closed: DynArray[IClearinghouse.ClosedLeg, 16], _deficit: uint256) -> Split:
+def _split_of(
+    _closed: DynArray[IClearinghouse.ClosedLeg, 16],
+    _taken: DynArray[IClearinghouse.ClosedLeg, 16],
+    _deficit: uint256,
+) -> Split:
     split: Split = empty(Split)
     split.deficit = _deficit
     for leg: IClearinghouse.ClosedLeg in _closed:
+        split.loss += leg.loss
+    for leg: IClearinghouse.ClosedLeg in _taken:
         split.loss += leg.loss
     split.loss_left = split.loss
     return split
@@ -212,7 +305,7 @@ def _frozen_markets(_case: liquidation.Case) -> uint256:
         reference: IRiskEngine.Reference = liquidation._reference_of(leg.market)
         frozen |= (reference.state & UNKNOWN) << leg.market
         live += 1 - (reference.state & UNKNOWN)
-    assert live > 0 or frozen == 0, "price unknown"
+    reasons._require(live > 0 or frozen == 0, reasons.PRICE_UNKNOWN)
     return frozen
 
 
@@ -223,9 +316,9 @@ def _check_resolvable(_case: liquidation.Case):
     @dev Names the state of an account that is not for step 3.
     """
     state: uint256 = liquidation._state_of(_case)
-    assert state != account_state.HEALTHY, "healthy"
-    assert state != account_state.CALLED, "called"
-    assert state != account_state.LIQUIDATABLE, "auction running"
+    reasons._require(state != account_state.HEALTHY, reasons.HEALTHY)
+    reasons._require(state != account_state.CALLED, reasons.CALLED)
+    reasons._require(state != account_state.LIQUIDATABLE, reasons.AUCTION_RUNNING)
 
 
 @internal
@@ -242,18 +335,18 @@ def _check_collateral(_book: IClearinghouse.Book):
         state: uint256 = 0
         haircut, price, state = staticcall liquidation.ENGINE.collateral_terms(holding.token)
         if state & UNKNOWN == 0:
-            assert liquidation._debt_of(_book) == 0, "collateral first"
+            reasons._require(liquidation._debt_of(_book) == 0, reasons.COLLATERAL_FIRST)
             return
 
 
 @internal
 @view
-def _deficit_of(_case: liquidation.Case, _frozen: uint256, _cash: int256) -> uint256:
+def _deficit_of(_case: liquidation.Case, _is_all: bool, _cash: int256) -> uint256:
     """
     @dev D = max(0, -E) after the close. What is left behind, legs and collateral of unknown price, counts at its
         best (MAINTENANCE), so D is what is missing whatever that price turns out to be; the rest waits.
     """
-    if _frozen == 0 and len(_case.book.holdings) == 0:
+    if _is_all:
         return fixed_point._positive(-_cash)
     left: IRiskEngine.Margin = liquidation._margin_of(_case.account)
     return min(fixed_point._positive(-left.equity), fixed_point._positive(-_cash))

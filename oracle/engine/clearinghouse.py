@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from oracle.engine import interest, outflow, positions, solvency
+from oracle.engine import interest, outflow, positions
 from oracle.engine.custody import Custody
 from oracle.engine.effective_time import PAUSED, REDUCE_ONLY, SETTLING
 from oracle.engine.margin import ABOVE_BIT, Basis, Holding, Leg, Margin
@@ -18,7 +18,6 @@ from oracle.engine.positions import NEW_MARKET, Change, Finals, Held, Market
 from oracle.engine.risk_engine import Quote, RiskEngine
 from oracle.engine.rounding import mul_div_ceil, positive, wad_mul_ceil
 from oracle.engine.sides import FLAT, MIN_SIDE, Position
-from oracle.engine.solvency import Reserve
 from oracle.engine.units import PPM, RAY, WAD, Usd, require
 
 UNOPENED: Final = 0
@@ -30,6 +29,7 @@ MAX_SIZE: Final = 2**110
 MAX_CASH: Final = 2**103
 FLOOR_UNIT: Final = 100  # [ppm]
 MAX_INTEREST: Final = 10**27 // interest.YEAR  # [ray per second] 100 % a year
+INTEREST: Final = 32  # the protocol's income that is no market's
 MAKER_REDUCES: Final = 1
 TAKER_REDUCES: Final = 2
 
@@ -109,7 +109,6 @@ class Interest:
 class LedgerState:
     """All the ledger stores."""
 
-    reserve: Reserve = solvency.EMPTY
     interest: Interest = Interest()
     interest_collected: int = 0  # [USD wad]
     accounts: dict[int, Account] = field(default_factory=dict)
@@ -117,7 +116,6 @@ class LedgerState:
     positions: dict[tuple[int, int], Position] = field(default_factory=dict)  # (account, market)
     markets: dict[int, Market] = field(default_factory=dict)
     finals: dict[int, Finals] = field(default_factory=dict)  # market -> ended epochs
-    tickets: dict[int, int] = field(default_factory=dict)  # account -> [USD wad]
     gap_bounds: dict[int, int] = field(default_factory=dict)  # of invariant 3; not the contract's
 
 
@@ -150,8 +148,8 @@ class Clearinghouse:
         state = self._load_open(account)
         outflow.check_amount(amount)
         wad = amount * self.unit
-        self.state.reserve = solvency.deposit(self.state.reserve, wad)
         self._store(account, replace(state, cash=state.cash + wad))
+        self.custody.take_in(wad)
 
     def withdraw(self, account: int, amount: int, receiver: int) -> int:
         """Take settled cash out, down to initial margin.
@@ -164,7 +162,7 @@ class Clearinghouse:
         state = replace(state, cash=state.cash - claim)
         self._store(account, state)
         self._check_outflow(account, state)
-        return self.custody.admit(receiver, self._settle_claim(account, claim))
+        return self.custody.pay_claim(account, receiver, claim)
 
     def transfer(self, giver: int, taker: int, amount: int) -> None:
         """Move settled cash between accounts, down to initial margin [USD wad]."""
@@ -174,10 +172,15 @@ class Clearinghouse:
 
     # --- anyone ----------------------------------------------------------------------------------
 
-    def release(self, receiver: int) -> int:
-        """Pay what waits for a receiver, as far as the outflow bucket has room [USD wad]."""
-        require(not self.engine.clock()[1], "paused")
-        return self.custody.admit(receiver, 0)
+    def sweep(self, market: int) -> None:
+        """Pass a market's fees on, or the interest collected (32)."""
+        if market == INTEREST:
+            income, self.state.interest_collected = self.state.interest_collected, 0
+        else:
+            stored = self.market(market)
+            income = stored.fees
+            self.state.markets[market] = replace(stored, fees=Usd(0))
+        self.custody.distribute(market, income)
 
     def collect(self, account: int, market: int) -> None:
         """Pay out a position of an ended epoch, or one too small to have a size, into cash."""
@@ -240,8 +243,11 @@ class Clearinghouse:
 
     def take_over(
         self, giver: int, taker: int, market: int, size: int, price: int, fee: int
-    ) -> None:
-        """Move part of a leg to another account at a price; the giver pays the market a fee."""
+    ) -> int:
+        """Move part of a leg to another account at a price; the giver pays the market a fee.
+
+        Returns what the giver realised, before the fee [USD wad].
+        """
         _check_size(giver, taker, size)
         quote = self.engine.quote(market)
         g = price - quote.funding
@@ -251,6 +257,7 @@ class Clearinghouse:
         margin = self.assess(Basis.LIVE, self._book(taker, party.state))
         _check_bound(margin, market)
         _check_initial(margin)
+        return gone.realised
 
     def pay_for_collateral(self, buyer: int, seller: int, payment: int) -> None:
         """Move cash of a buyer of collateral to its seller; the buyer keeps initial margin."""
@@ -259,6 +266,16 @@ class Clearinghouse:
         state = self._move_cash(buyer, state, seller, payment)
         require(state.cash >= 0, "cash")
         _check_initial(self.assess(Basis.LIVE, self._book(buyer, state)))
+
+    def pay(self, giver: int, taker: int, amount: int) -> None:
+        """Move cash, whatever it leaves of either [USD wad]."""
+        self._move_cash(giver, self._load_open(giver), taker, amount)
+
+    def reward(self, account: int, receiver: int, amount: int) -> None:
+        """Set a part of an account's cash apart for who resolved it [USD wad]."""
+        state = self.state.accounts[account]
+        self._store_word(account, replace(state, cash=state.cash - amount))
+        self.custody.credit(receiver, amount)
 
     def close_at_mark(self, account: int, keep: frozenset[int]) -> tuple[int, list[ClosedLeg]]:
         """Close legs at mark into cash; the sides are out of balance until `deleverage`.
@@ -282,12 +299,13 @@ class Clearinghouse:
             self._store_word(account, state)
         return state.cash, closed
 
-    def deleverage(self, market: int, size: int, charge: int) -> None:
-        """Cut the side opposite to a leg of ``size`` that was closed at mark, and charge it."""
+    def deleverage(self, market: int, size: int, charge: int, *, is_long: bool) -> None:
+        """Cut a side by the ``size`` of legs closed at mark (0: none), and charge it."""
         before = self.market(market)
-        cut, finals = positions.cut(before, size, charge, self.engine.quote(market).g)
+        g = self.engine.quote(market).g
+        cut, finals = positions.cut(before, size, charge, g, is_long=is_long)
         self._put_market(market, cut, finals)
-        self._allow_gap(market, before.side(is_long=size < 0).total // RAY + 1)
+        self._allow_gap(market, before.side(is_long=is_long).total // RAY + 1)
 
     def write_off(self, account: int, forgiven: int, socialised: int) -> None:
         """Forgive cash of an account just closed; ``socialised`` becomes D_h [USD wad]."""
@@ -295,7 +313,8 @@ class Clearinghouse:
         state = replace(state, cash=state.cash + forgiven)
         require(state.cash <= 0, "cash")
         self._store(account, state)
-        self.state.reserve = solvency.socialise(self.state.reserve, socialised)
+        if socialised:
+            self.custody.socialise(socialised)
 
     # --- governance ------------------------------------------------------------------------------
 
@@ -410,23 +429,6 @@ class Clearinghouse:
         _check_initial(margin)
 
     # --- internals: cash -------------------------------------------------------------------------
-
-    def _settle_claim(self, account: int, claim: int) -> int:
-        """What a claim pays, a whole number of token units [USD wad] (FORMULAS 8)."""
-        reserve = self.state.reserve
-        paid = solvency.payout(reserve, claim) // self.unit * self.unit
-        require(paid <= reserve.tokens, "vault")
-        unpaid = claim - paid
-        covered = min(unpaid, reserve.deficit)
-        self.state.reserve = replace(
-            reserve,
-            tokens=Usd(reserve.tokens - paid),
-            deficit=Usd(reserve.deficit - covered),
-            tickets=Usd(reserve.tickets + unpaid),
-        )
-        self.state.tickets[account] = self.state.tickets.get(account, 0) + unpaid
-        self.state.interest_collected += unpaid - covered
-        return paid
 
     def _move_cash(self, giver: int, state: Account, taker: int, amount: int) -> Account:
         """Returns the giver's state; the gate is the caller's."""

@@ -1,7 +1,7 @@
-"""Twin of Custody.vy: collateral tokens of CROSS accounts, and the outflow bucket of every token.
+"""Twin of Custody.vy: all tokens of the protocol, and the outflow bucket of each.
 
-Tokens moved are not modelled: a token's holder has what the books say and all that waits, so nobody
-sent tokens to it directly.
+Tokens moved are not modelled: custody has what the books say and all that waits, so nobody sent
+tokens to it directly.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from oracle.engine import outflow
+from oracle.engine import outflow, solvency
 from oracle.engine.chain import Chain
 from oracle.engine.margin import Holding
 from oracle.engine.outflow import Bucket
 from oracle.engine.risk_engine import RiskEngine
+from oracle.engine.solvency import NO_TICKET, Reserve, Ticket
 from oracle.engine.units import PPM, SETTLEMENT_TOKEN, require
 
 if TYPE_CHECKING:
     from oracle.engine.clearinghouse import Clearinghouse
+    from oracle.engine.insurance import InsuranceFund
 
 MAX_TOKENS: Final = 8
 
@@ -35,6 +37,8 @@ class Token:
 class CustodyState:
     """All custody stores."""
 
+    reserve: Reserve = solvency.EMPTY  # of the settlement token
+    tickets: dict[int, Ticket] = field(default_factory=dict)  # by account
     collateral_multiple: int = 0  # [ppm] of the settlement tokens held
     tokens: dict[int, Token] = field(default_factory=dict)
     balances: dict[tuple[int, int], int] = field(default_factory=dict)  # (account, token) -> [wad]
@@ -43,13 +47,14 @@ class CustodyState:
 
 
 class Custody:
-    """Holds collateral; everything that leaves passes the outflow bucket here."""
+    """Holds all tokens; everything that leaves passes the outflow bucket here."""
 
     def __init__(self, chain: Chain, engine: RiskEngine, settlement_unit: int) -> None:
         self.chain = chain
         self.engine = engine
         self.settlement_unit = settlement_unit
         self.ledger: Clearinghouse
+        self.fund: InsuranceFund
         self.state = CustodyState()
         self._set_bucket(SETTLEMENT_TOKEN, outflow.MAX_CAP, 86_400)
 
@@ -83,13 +88,74 @@ class Custody:
         require(not self.engine.clock()[1], "paused")
         return self._pay(token, receiver, 0)
 
-    def admit(self, receiver: int, amount: int) -> int:
-        """What leaves now of settlement tokens and of what waited [USD wad]; the rest waits.
+    # --- the clearinghouse -----------------------------------------------------------------------
 
-        The ledger took ``amount`` off its books already.
-        """
-        booked = self.ledger.state.reserve.tokens + amount
-        return self._take(SETTLEMENT_TOKEN, booked, self.settlement_unit, receiver, amount)
+    def take_in(self, amount: int) -> None:
+        """Settlement tokens of accounts came in [USD wad]."""
+        self._set(solvency.deposit(self.state.reserve, amount))
+
+    def pay_claim(self, account: int, receiver: int, claim: int) -> int:
+        """Pay a claim times h; the rest becomes a ticket. Returns what left [USD wad]."""
+        reserve, ticket, paid = solvency.withdraw(
+            self.state.reserve, self._ticket(account), claim, self.settlement_unit
+        )
+        require(reserve.tokens >= 0, "vault")
+        held = self._settlement_held()
+        self._set(reserve)
+        self.state.tickets[account] = ticket
+        return self._take(SETTLEMENT_TOKEN, held, self.settlement_unit, receiver, paid)
+
+    def credit(self, receiver: int, amount: int) -> None:
+        """Set settlement tokens apart for a receiver, to be released [USD wad]."""
+        reserve = self.state.reserve
+        self._set(replace(reserve, tokens=reserve.tokens - amount))
+        self._wait(SETTLEMENT_TOKEN, receiver, amount)
+
+    def socialise(self, amount: int) -> None:
+        """D_h grows [USD wad]."""
+        self._set(solvency.socialise(self.state.reserve, amount))
+
+    def distribute(self, market: int, amount: int) -> None:
+        """Income restores what is owed, the rest is the insurance fund's [USD wad]."""
+        reserve, rest = solvency.restore(self.state.reserve, amount)
+        self._set(solvency.insure(reserve, rest))
+        self.fund.note_income(market, rest)
+
+    # --- the insurance fund ----------------------------------------------------------------------
+
+    def add_insurance(self, amount: int) -> None:
+        """Tokens from outside became the fund's [USD wad]."""
+        reserve = self.state.reserve
+        self._set(replace(reserve, insurance=reserve.insurance + amount))
+
+    def use_insurance(self, amount: int) -> None:
+        """Assets of the fund become the accounts', for a deficit it covers [USD wad]."""
+        self._set(solvency.insure(self.state.reserve, -amount))
+
+    def pay_insurance(self, receiver: int, amount: int) -> int:
+        """Pay assets of the fund out [USD wad]; returns what left."""
+        held = self._settlement_held()
+        reserve = self.state.reserve
+        require(amount <= reserve.insurance, "insurance")
+        self._set(replace(reserve, insurance=reserve.insurance - amount))
+        return self._take(SETTLEMENT_TOKEN, held, self.settlement_unit, receiver, amount)
+
+    # --- owners of accounts ----------------------------------------------------------------------
+
+    def collect_ticket(self, account: int, receiver: int) -> int:
+        """Take what was restored of an account's withdrawals; it waits to be released [USD wad]."""
+        ticket = solvency.touched(self.state.reserve, self._ticket(account))
+        self.state.tickets[account] = replace(ticket, owed=0)
+        reserve = self.state.reserve
+        self._set(replace(reserve, restored=reserve.restored - ticket.owed))
+        self._wait(SETTLEMENT_TOKEN, receiver, ticket.owed)
+        return ticket.owed
+
+    def ticket_of(self, account: int) -> Ticket:
+        """As of now."""
+        return solvency.touched(self.state.reserve, self._ticket(account))
+
+    # --- the liquidator --------------------------------------------------------------------------
 
     def move(self, giver: int, taker: int, token: int, amount: int) -> None:
         """Move collateral between accounts [wad]; the liquidator sees to the payment."""
@@ -150,21 +216,41 @@ class Custody:
     def _check_multiple(self) -> None:
         totals = [Holding(t, token.total) for t, token in self.state.tokens.items() if token.total]
         value, _ = self.engine.collateral_value(totals)
-        limit = self.ledger.state.reserve.tokens * self.state.collateral_multiple
+        limit = self.state.reserve.tokens * self.state.collateral_multiple
         require(value * PPM <= limit, "collateral cap")
 
     def _pay(self, token: int, receiver: int, amount: int) -> int:
-        listed = self._listed(token)
-        return self._take(token, listed.total + amount, listed.unit, receiver, amount)
+        """``amount`` left the books already."""
+        if token == SETTLEMENT_TOKEN:
+            held, unit = self._settlement_held() + amount, self.settlement_unit
+        else:
+            listed = self._listed(token)
+            held, unit = listed.total + self._waiting_of(token) + amount, listed.unit
+        return self._take(token, held, unit, receiver, amount)
 
-    def _take(self, token: int, booked: int, unit: int, receiver: int, amount: int) -> int:
-        """``booked`` [wad]: what the books had before ``amount`` left them."""
-        held = booked + self._waiting_of(token)
+    def _take(self, token: int, held: int, unit: int, receiver: int, amount: int) -> int:
+        """``held`` [wad]: tokens there before the payment."""
         due = self.state.waiting.get((token, receiver), 0) + amount
         bucket, now = self.state.buckets[token], self.chain.timestamp
         self.state.buckets[token], paid = outflow.pay(bucket, held, due, unit, now)
         self.state.waiting[token, receiver] = due - paid
         return paid
+
+    def _wait(self, token: int, receiver: int, amount: int) -> None:
+        due = self.state.waiting.get((token, receiver), 0)
+        self.state.waiting[token, receiver] = due + amount
+
+    def _settlement_held(self) -> int:
+        """All settlement tokens in custody [USD wad]."""
+        reserve = self.state.reserve
+        held = reserve.tokens + reserve.insurance + reserve.restored
+        return held + self._waiting_of(SETTLEMENT_TOKEN)
+
+    def _ticket(self, account: int) -> Ticket:
+        return self.state.tickets.get(account, NO_TICKET)
+
+    def _set(self, reserve: Reserve) -> None:
+        self.state.reserve = reserve
 
     def _waiting_of(self, token: int) -> int:
         return sum(wad for (at, _), wad in self.state.waiting.items() if at == token)

@@ -1,7 +1,7 @@
 """Twin of Liquidator.vy: the rules of the waterfall (DESIGN 8). Holds no money.
 
-Step 0 sells collateral, step 1 lets a liquidator take part of a leg, step 3 closes the book at mark
-against the opposite sides and splits the hole. Step 2, the backstop vault, is not built yet.
+Step 0 sells collateral, step 1 lets a liquidator take part of a leg, step 2 hands the whole book
+to the backstop vault, step 3 closes it at mark against the opposite sides; then the hole is split.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from oracle.engine.auctions import STOPPED, AuctionClock, State
 from oracle.engine.chain import Chain
 from oracle.engine.clearinghouse import Book, Clearinghouse, ClosedLeg, improves
 from oracle.engine.effective_time import NO_NEW_RISK, UNKNOWN
+from oracle.engine.insurance import INTEREST, InsuranceFund
 from oracle.engine.liquidation import AuctionTerms
 from oracle.engine.margin import Basis, Margin
 from oracle.engine.risk_engine import RiskEngine
 from oracle.engine.rounding import mul_div_ceil, positive, wad_mul_ceil
 from oracle.engine.units import PPM, WAD, Usd, require
+from oracle.engine.vault import BackstopVault
 from oracle.engine.waterfall import Surety
 
 MIN_DURATION, MAX_DURATION = 60, 4 * 3_600  # [s]
 MAX_TAIL = 86_400  # [s]
 MIN_DEFICITS = (10**18, 10**24)  # [USD wad]
+MAX_REWARD = 10**19  # [USD wad]
 FEE_LIMIT = 666_666  # [ppm] of calm MMR_0
 WAITS = UNKNOWN | NO_NEW_RISK
 
@@ -34,6 +37,7 @@ class Parameters:
 
     terms: AuctionTerms
     min_deficit: int = 10**20  # [USD wad]
+    reward: int = 0  # [USD wad] the caller of `resolve` gets at most this
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,10 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Step 3's outcome: deficit = insured + charged + socialised."""
+    """Steps 2 and 3: deficit = insured + charged + socialised."""
 
-    cash: int  # [USD wad] after the close
+    cash: int  # [USD wad] after the close, the vault's payment and the reward
+    reward: int
     deficit: int
     insured: int
     charged: int
@@ -95,11 +100,19 @@ class Liquidator:
     """When an account may be acted upon, at what price, and who pays a hole."""
 
     def __init__(
-        self, chain: Chain, engine: RiskEngine, ledger: Clearinghouse, parameters: Parameters
+        self,
+        chain: Chain,
+        engine: RiskEngine,
+        ledger: Clearinghouse,
+        fund: InsuranceFund,
+        vault: BackstopVault,
+        parameters: Parameters,
     ) -> None:
         self.chain = chain
         self.engine = engine
         self.ledger = ledger
+        self.fund = fund
+        self.vault = vault
         _check_parameters(parameters)
         self.state = LiquidatorState(parameters=parameters)
 
@@ -148,20 +161,26 @@ class Liquidator:
         self._close_case(case, after)
         return amount, payment
 
-    def resolve(self, account: int) -> Resolved:
-        """Step 3: close an account in the backstop at mark, and split its deficit."""
+    def resolve(self, account: int, caller: int = 0) -> Resolved:
+        """Steps 2 and 3: hand the book to the vault or close it at mark; split the deficit."""
         case = self._open_case(account)
         _check_resolvable(self._state_of(case))
         self._check_collateral(case.book)
         frozen = self._frozen_markets(case)
+        is_all = not frozen and not case.book.holdings
+        reward = self._reward_of(case)
+        taken = self._hand_to_vault(case, reward) if is_all else []
         cash, closed = self.ledger.close_at_mark(account, frozen)
-        deficit = self._deficit_of(case, frozen, cash)
-        insured, charged = self._settle_legs(closed, deficit)
+        if reward:
+            self.ledger.reward(account, caller, reward)
+            cash -= reward
+        deficit = self._deficit_of(case, cash, is_all=is_all)
+        insured, charged = self._settle_legs(taken, closed, deficit)
         socialised = deficit - insured - charged
         if deficit > 0:
             self.ledger.write_off(account, deficit, socialised)
         self._close_case(case, self.ledger.margin(Basis.MAINTENANCE, account))
-        return Resolved(cash, deficit, insured, charged, socialised)
+        return Resolved(cash, reward, deficit, insured, charged, socialised)
 
     # --- governance ------------------------------------------------------------------------------
 
@@ -280,37 +299,72 @@ class Liquidator:
         known = [h for h in book.holdings if not self.engine.collateral_terms(h.token)[2] & UNKNOWN]
         require(not known or self._debt_of(book) == 0, "collateral first")
 
-    def _deficit_of(self, case: Case, frozen: frozenset[int], cash: int) -> Usd:
+    def _deficit_of(self, case: Case, cash: int, *, is_all: bool) -> Usd:
         """D = max(0, -E) after the close.
 
         What is left behind, legs and collateral of unknown price, counts at its best: D is what is
         missing whatever that price turns out to be, the rest waits.
         """
-        if not frozen and not case.book.holdings:
+        if is_all:
             return Usd(positive(-cash))
         equity = self.ledger.margin(Basis.MAINTENANCE, case.account).equity
         return Usd(min(positive(-equity), positive(-cash)))
 
-    def _settle_legs(self, closed: Sequence[ClosedLeg], deficit: int) -> tuple[int, int]:
-        """Deleverage each closed leg with its part of the deficit; returns Σb and Σc.
+    def _reward_of(self, case: Case) -> Usd:
+        """What the caller gets: so little that farming it loses."""
+        most = self.state.parameters.reward
+        if not case.book.legs:
+            return Usd(min(most, positive(-case.margin.equity)))
+        leg = case.book.legs[0]
+        quote = self.engine.quote(leg.market)
+        calm = self.engine.reference_of(leg.market).calm_mmr
+        fee = liquidation.insurance_fee(self.state.parameters.terms, calm)
+        rate = min(fee, quote.maker_fee + quote.taker_fee)
+        entry = abs(leg.base) * quote.min_size // abs(leg.size)
+        notional = min(entry, quote.mark * quote.min_size // WAD)
+        return Usd(min(most, notional * rate // PPM // 8))
 
-        An aftermath begins before the charge is counted: it takes P_ref anew where nothing settled.
+    def _hand_to_vault(self, case: Case, reward: int) -> list[ClosedLeg]:
+        """Step 2: the rings take the whole book at the mark, or nothing; returns what was taken."""
+        if self.vault.owns(case.account):
+            return []
+        legs = case.book.legs
+        margin = case.margin
+        payments = self.vault.plan(legs, margin.equity - reward, margin.requirement)
+        taken = []
+        for leg, payment in zip(legs, payments, strict=False):
+            ring = self.vault.account_of(leg.market)
+            if payment:
+                self.ledger.pay(case.account, ring, payment)
+            mark = self.engine.quote(leg.market).mark
+            value = self.ledger.take_over(case.account, ring, leg.market, leg.size, mark, 0)
+            taken.append(ClosedLeg(leg.market, leg.size, positive(-value)))
+        return taken
+
+    def _settle_legs(
+        self, taken: Sequence[ClosedLeg], closed: Sequence[ClosedLeg], deficit: int
+    ) -> tuple[int, int]:
+        """Settle each leg's part of the deficit, deleverage where nobody took it.
+
+        Returns Σb and Σc. An aftermath begins before the charge is counted: it takes P_ref anew
+        where nothing settled.
         """
         insured = charged = 0
-        parts = waterfall.split_deficit(deficit, [leg.loss for leg in closed])
-        for leg, part in zip(closed, parts, strict=True):
-            paid = self._insure(leg.market, part)
+        legs = [*taken, *closed]
+        parts = waterfall.split_deficit(deficit, [leg.loss for leg in legs])
+        for i, (leg, part) in enumerate(zip(legs, parts, strict=True)):
+            paid = self.fund.cover(leg.market, part) if part else 0
             if part - paid > self.state.parameters.min_deficit:
                 self.engine.begin_aftermath(leg.market)
             charge = self._charge(leg, part - paid) if part > paid else 0
-            self.ledger.deleverage(leg.market, leg.size, charge)
+            size = 0 if i < len(taken) else abs(leg.size)
+            if size or charge:
+                self.ledger.deleverage(leg.market, size, charge, is_long=leg.size < 0)
             insured += paid
             charged += charge
+        if deficit and not any(leg.loss for leg in legs):
+            insured = self.fund.cover(INTEREST, deficit)
         return insured, charged
-
-    def _insure(self, market: int, part: int) -> int:
-        """b_m = min(D_m, bucket_m, fund assets left): nothing until there is an insurance fund."""
-        return 0
 
     def _charge(self, leg: ClosedLeg, due: int) -> int:
         """c_m: at most what is due, the leg's own loss, and what the opposite side surely owns."""
@@ -360,4 +414,5 @@ def _check_parameters(parameters: Parameters) -> None:
     valid = valid and 0 <= terms.discount_min <= terms.discount_max <= PPM
     valid = valid and 0 <= terms.insurance_fee <= PPM
     valid = valid and terms.discount_max + terms.insurance_fee < FEE_LIMIT
+    valid = valid and 0 <= parameters.reward <= MAX_REWARD
     require(valid and low <= parameters.min_deficit <= high, "out of range")

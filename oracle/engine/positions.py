@@ -133,18 +133,17 @@ def value_of(leg: Change, g: int) -> Usd:
 
 
 def cut(
-    market: Market, size: int, charge: int, g: int
+    market: Market, size: int, charge: int, g: int, *, is_long: bool
 ) -> tuple[Market, dict[tuple[bool, int], int]]:
-    """A leg of ``size`` (signed) was closed at g: cut and charge the opposite side, in one write.
+    """Legs of ``size`` were closed at g: cut and charge the side opposite to them, in one write.
 
     The market settles where too little is left of either. The charge moves to ``net``: it pays for
     cash that was forgiven. Returns the market and the finals of epochs that ended.
     """
-    is_long = size < 0
     side = market.side(is_long=is_long)
     if side.total == 0:
         return settle(market, g)
-    side = (sides.cut_longs if is_long else sides.cut_shorts)(side, abs(size), charge, g)
+    side = (sides.cut_longs if is_long else sides.cut_shorts)(side, size, charge, g)
     market = market.with_side(side, is_long=is_long).booked(charge, 0)
     return settle(market, g) if side.scale < A_MIN else settle_if_spent(market, g)
 

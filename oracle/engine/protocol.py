@@ -18,15 +18,18 @@ from oracle.engine.auctions import State
 from oracle.engine.chain import Chain, transaction
 from oracle.engine.clearinghouse import Clearinghouse, Fill
 from oracle.engine.custody import Custody
-from oracle.engine.effective_time import PriceRules
+from oracle.engine.effective_time import SETTLING, PriceRules
+from oracle.engine.insurance import InsuranceFund
 from oracle.engine.liquidation import AuctionTerms, Exposure
 from oracle.engine.liquidator import Liquidator, Parameters, Resolved
 from oracle.engine.margin import Basis, Margin
 from oracle.engine.prices import Config
 from oracle.engine.risk_engine import Clocks, RiskEngine
+from oracle.engine.shares import Delays, Shares
 from oracle.engine.steward import LinePush, PushRules
 from oracle.engine.tiers import TierRow
-from oracle.engine.units import PPM, RAY, SETTLEMENT_TOKEN, WAD, Price, Size
+from oracle.engine.units import PPM, RAY, SETTLEMENT_TOKEN, WAD, Price, Size, require
+from oracle.engine.vault import VAULT, BackstopVault
 
 T = TypeVar("T")
 EXTREME_G: Final = 10**28  # [USD wad per base] |P - F| is never more
@@ -47,6 +50,8 @@ class Settings:
     parameters: Parameters = field(default_factory=lambda: Parameters(STANDARD_TERMS))
     quorum: int = 1
     settlement_unit: int = 10**12  # [USD wad] of one unit of the settlement token
+    vault: int = VAULT  # the backstop vault's account 0
+    delays: Delays = field(default_factory=Delays)  # of fund and vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,18 @@ class Protocol:
         )
         self.custody = Custody(self.chain, self.engine, settings.settlement_unit)
         self.ledger = Clearinghouse(self.engine, self.custody)
-        self.liquidator = Liquidator(self.chain, self.engine, self.ledger, settings.parameters)
+        self.fund = InsuranceFund(self.custody)
+        self.fund_shares = Shares(self.chain, settings.delays)
+        self.vault = BackstopVault(self.engine, self.ledger, settings.vault)
+        self.vault_shares = Shares(self.chain, settings.delays)
+        self.liquidator = Liquidator(
+            self.chain,
+            self.engine,
+            self.ledger,
+            self.fund,
+            self.vault,
+            settings.parameters,
+        )
 
     def advance(self, seconds: int) -> None:
         """Let block time pass."""
@@ -137,8 +153,6 @@ class Protocol:
 
     def release(self, token: int, receiver: int) -> int:
         """Pay what waits for a receiver [wad]."""
-        if token == SETTLEMENT_TOKEN:
-            return self._do(lambda: self.ledger.release(receiver))
         return self._do(lambda: self.custody.release(token, receiver))
 
     def collect(self, account: int, market: int) -> None:
@@ -176,9 +190,70 @@ class Protocol:
             lambda: self.liquidator.take_collateral(account, token, amount, taker, limit_price)
         )
 
-    def resolve(self, account: int) -> Resolved:
-        """Step 3, with the charge and what is socialised."""
-        return self._do(lambda: self.liquidator.resolve(account))
+    def resolve(self, account: int, caller: int = 0) -> Resolved:
+        """Steps 2 and 3, with what is insured, charged and socialised."""
+        return self._do(lambda: self.liquidator.resolve(account, caller))
+
+    def sweep(self, market: int) -> None:
+        """Pass a market's fees on; 32 for the interest."""
+        self._do(lambda: self.ledger.sweep(market))
+
+    def collect_ticket(self, account: int, receiver: int) -> int:
+        """What was restored of an account's withdrawals, to be released [USD wad]."""
+        return self._do(lambda: self.custody.collect_ticket(account, receiver))
+
+    # --- the insurance fund and the backstop vault -----------------------------------------------
+
+    def give_fund(self, market: int, amount: int) -> None:
+        """Tokens for a market's bucket [token units]."""
+        self._do(lambda: self.fund.give(market, amount))
+
+    def enter_fund(self, owner: int, assets: int) -> int:
+        """Shares for tokens that were requested; returns how many."""
+
+        def verb() -> int:
+            minted = self.fund_shares.enter(owner, assets, self._fund_assets())
+            self.custody.add_insurance(assets * self.custody.settlement_unit)
+            return minted
+
+        return self._do(verb)
+
+    def leave_fund(self, owner: int, shares: int) -> int:
+        """Burn shares that were locked; returns what left [USD wad]."""
+
+        def verb() -> int:
+            require(not self.engine.clock()[1], "paused")
+            for market, bucket in self.fund.state.buckets.items():
+                calm = market == 32 or not bucket.filled or not self._settles(market)
+                require(calm, "settling")
+            assets = self.fund_shares.leave(owner, shares, self._fund_assets())
+            return self.custody.pay_insurance(owner, assets * self.custody.settlement_unit)
+
+        return self._do(verb)
+
+    def enter_vault(self, owner: int, assets: int) -> int:
+        """Shares for tokens that were requested; returns how many."""
+
+        def verb() -> int:
+            require(self.vault.worth().is_calm, "settling")
+            minted = self.vault_shares.enter(owner, assets, self.vault.total_assets())
+            self.vault.state.free += assets
+            return minted
+
+        return self._do(verb)
+
+    def give_vault(self, amount: int) -> None:
+        """Tokens for no shares [token units]."""
+        require(amount > 0, "amount")
+        self.vault.state.free += amount
+
+    def fill_ring(self, market: int) -> int:
+        """Returns the token units moved."""
+        return self._do(lambda: self.vault.fill_ring(market))
+
+    def drain_ring(self, market: int) -> int:
+        """Returns the token units received."""
+        return self._do(lambda: self.vault.drain_ring(market))
 
     # --- keepers ---------------------------------------------------------------------------------
 
@@ -233,6 +308,14 @@ class Protocol:
         """A new table, blending in over the ramp."""
         self._do(lambda: self.engine.set_schedule(asset, rows))
 
+    def open_ring(self, market: int, target: int) -> None:
+        """Let the vault take positions of a market."""
+        self._do(lambda: self.vault.open_ring(market, target))
+
+    def set_bucket_cap(self, market: int, cap: int) -> None:
+        """What a market may ever cost the fund."""
+        self._do(lambda: self.fund.set_bucket_cap(market, cap))
+
     def set_interest_rate(self, rate: int) -> None:
         """On negative cash [ray per second]."""
         self._do(lambda: self.ledger.set_interest_rate(rate))
@@ -277,11 +360,12 @@ class Protocol:
     def invariants(self) -> Invariants:
         """The numbers of DESIGN 13 now."""
         state = self.ledger.state
+        reserve = self.custody.state.reserve
         marks = {market: self.engine.quote(market).g for market in state.markets}
         cash = sum(account.cash for account in state.accounts.values())
         return Invariants(
-            tokens=state.reserve.tokens,
-            deficit=state.reserve.deficit,
+            tokens=reserve.tokens,
+            deficit=reserve.deficit,
             cash=cash,
             fees=sum(market.fees for market in state.markets.values()),
             interest=state.interest_collected,
@@ -291,7 +375,7 @@ class Protocol:
             gaps={m: self._gap(m) for m in state.markets},
             gap_bounds={m: state.gap_bounds.get(m, 0) for m in state.markets},
             unaccounted={m: self._unaccounted(m) for m in state.markets},
-            solvency=solvency.ratio(state.reserve),
+            solvency=solvency.ratio(reserve),
             disordered=tuple(a for a in self.engine.state.assets if self._is_disordered(a)),
             inverted=tuple(a for a in state.accounts if self._is_inverted(a)),
         )
@@ -307,13 +391,29 @@ class Protocol:
         for (account, market), position in state.positions.items():
             held = self.ledger.held(account, market)
             claims += held.base if held.is_ended else -position.z
-        return state.reserve.tokens + state.reserve.deficit - claims
+        reserve = self.custody.state.reserve
+        return reserve.tokens + reserve.deficit - claims
 
     # --- internals -------------------------------------------------------------------------------
 
     def _do(self, verb: Callable[[], T]) -> T:
-        with transaction(self.engine, self.custody, self.ledger, self.liquidator):
+        with transaction(
+            self.engine,
+            self.custody,
+            self.ledger,
+            self.liquidator,
+            self.fund,
+            self.fund_shares,
+            self.vault,
+            self.vault_shares,
+        ):
             return verb()
+
+    def _fund_assets(self) -> int:
+        return self.custody.state.reserve.insurance // self.custody.settlement_unit
+
+    def _settles(self, market: int) -> bool:
+        return bool(self.engine.quote(market).state & SETTLING)
 
     def _worst_g(self, market: int) -> int:
         """Claims are linear in g: they are largest at one of the two ends."""

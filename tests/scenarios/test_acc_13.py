@@ -15,7 +15,7 @@ def limited(world: World) -> int:
     with world.as_owner():
         world.custody.set_outflow(SETTLEMENT, 100 * USD, HOUR)
     nobody = address_of("nobody")
-    world.ledger.release(nobody)
+    world.custody.release(SETTLEMENT, nobody)
     world.custody.release(index, nobody)
     world.pass_time(HOUR)
     return thief
@@ -42,7 +42,7 @@ def test_profit_of_a_trade_and_cash_for_collateral__leave_by_the_same_bucket(
     """What another account lost, or paid for collateral, is cash like any other."""
     thief = limited(world)
     accomplice = world.open("accomplice", 5_000)
-    world.ledger.release(address_of("nobody"))
+    world.custody.release(SETTLEMENT, address_of("nobody"))
     world.pass_time(HOUR)
     with world.as_liquidator():
         world.custody.move(thief, accomplice, 0, 5 * WAD)

@@ -23,7 +23,7 @@ def test_tiny_deposits_and_withdrawals__with_a_deficit__never_gain(world: World)
         elif world.cash(saver) >= units * WAD_PER_UNIT:
             world.withdraw(saver, units)
         out = world.token.balanceOf(owner)
-        owned = world.cash(saver) + world.ledger.ticket(saver)
+        owned = world.cash(saver) + world.custody.ticket_of(saver)[0]
         assert out * WAD_PER_UNIT + owned == put_in * WAD_PER_UNIT
 
 

@@ -101,7 +101,7 @@ def test_users__leave_while_the_attack_waits(world: World) -> None:
         assert world.token.balanceOf(world.owner_of(account)) == units > 9_900 * UNIT
     world.system.wait(FLOOR)
     government.execute(batch)
-    assert world.token.balanceOf(world.ledger.address) < 100 * UNIT  # fees and dust
+    assert world.token.balanceOf(world.custody.address) < 100 * UNIT  # fees and dust
 
 
 def test_outflow__after_the_attack_executed__still_bounded(world: World) -> None:
@@ -110,7 +110,9 @@ def test_outflow__after_the_attack_executed__still_bounded(world: World) -> None
         world.custody.set_outflow(SETTLEMENT, 1_000 * WAD, 86_400)
     government = hand_over(world)
     victim, thief = world.open("victim", 100_000), world.open("thief")
-    world.ledger.release(address_of("keeper"))  # takes note of what is held, as keepers do daily
+    world.custody.release(
+        SETTLEMENT, address_of("keeper")
+    )  # takes note of what is held, as keepers do daily
     address = a_contract()
     government.decide(call(world.ledger, "set_liquidator", address))
     world.refresh()

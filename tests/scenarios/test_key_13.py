@@ -13,7 +13,7 @@ def state(world: World, accounts: list[int]) -> list[object]:
     words = [world.ledger.account_word(a) for a in accounts]
     words += [world.ledger.position_word(a, BTC) for a in accounts]
     words += [world.ledger.side_word(BTC), world.ledger.tally_word(BTC)]
-    return [*words, tuple(world.ledger.custody_totals()), world.system.word(1, BTC)]
+    return [*words, tuple(world.custody.totals()), world.system.word(1, BTC)]
 
 
 def test_resolve_with_any_amount_of_gas__is_whole_or_nothing(world: World) -> None:

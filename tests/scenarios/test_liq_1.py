@@ -47,7 +47,7 @@ def test_open_report_and_liquidate_oneself__in_one_transaction__only_costs(
     assert after < before - 220 * USD, "the loss of the move and the fees"
     gained = world.health(other).equity - short_before
     assert before - after >= gained + world.market().fees
-    assert world.ledger.custody_totals().deficit == 0
+    assert world.custody.totals().deficit == 0
 
 
 def test_partial_liquidation__twice_in_one_transaction__the_second_fails(

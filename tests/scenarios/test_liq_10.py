@@ -40,7 +40,7 @@ def test_resolve__pays_the_deficit_in_the_same_transaction(
     _, _, _, cash, d, insured, charged, socialised = event
     assert (cash, d) == (-deficit, deficit)
     assert d == insured + charged + socialised
-    assert world.ledger.custody_totals().deficit == socialised
+    assert world.custody.totals().deficit == socialised
     after = sum(world.health(s).equity for s in shorts)
     assert 0 <= before - after - charged <= 10**12
     assert world.cash(loser) == 0
@@ -67,7 +67,7 @@ def test_first_and_last_withdrawer__get_the_same(
 ) -> None:
     loser, shorts, saver = bankrupt
     world.liquidator.resolve(loser)
-    socialised = world.ledger.custody_totals().deficit
+    socialised = world.custody.totals().deficit
     if socialised == 0:
         with world.as_liquidator():  # of another market, for the sake of the test
             world.ledger.write_off(loser, 0, 5_000 * USD)

@@ -33,7 +33,7 @@ def test_wash_trade_at_the_edge_of_the_band__leaves_the_loser_with_its_margin(
         world.liquidator.resolve(loser)
     total = world.health(gainer).equity + world.health(loser).equity
     assert total <= start
-    assert world.ledger.custody_totals().deficit == 0
+    assert world.custody.totals().deficit == 0
 
 
 def test_draining_an_account_by_closing_off_the_mark__gives_its_own_money_only(

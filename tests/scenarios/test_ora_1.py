@@ -60,7 +60,7 @@ def test_with_bots_resolving__the_pair_takes_out_no_more_than_it_put_in(world: W
     world.calm(THIN)
     owned = world.cash(short) + world.cash(long)
     assert owned <= start
-    assert world.ledger.custody_totals().deficit == 0
+    assert world.custody.totals().deficit == 0
     world.withdraw(long, world.cash(long) // 10**12)
     assert world.token.balanceOf(world.owner_of(long)) <= 120_000 * UNIT
 
@@ -71,7 +71,7 @@ def test_without_bots__the_hole_is_recorded_and_h_shares_it(world: World) -> Non
     push(world, False, short)
     world.liquidator.resolve(short)
     world.ledger.collect(long, THIN)
-    totals = world.ledger.custody_totals()
+    totals = world.custody.totals()
     people = [short, long, world.bank()]
     assert world.dust(people, markets=(0, 1, THIN)) >= 0
     assert sum(world.cash(a) for a in people) <= totals.tokens + totals.deficit

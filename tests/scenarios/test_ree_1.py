@@ -57,8 +57,8 @@ class Stage:
         """Tokens not covered by books: of the ledger and of custody."""
         w = self.world
         people = [self.token.address, w.owner_of(self.other)]
-        cash = w.token.balanceOf(w.ledger.address) * 10**12
-        cash -= w.ledger.custody_totals().tokens
+        cash = w.token.balanceOf(w.custody.address) * 10**12
+        cash -= w.custody.totals().tokens
         cash -= sum(w.custody.waiting(SETTLEMENT, p) for p in people)
         collateral = token_of(w, 0).balanceOf(w.custody.address) - w.custody.listed(0).total
         return cash, collateral - sum(w.custody.waiting(0, p) for p in people)
@@ -99,7 +99,7 @@ def build(settlement: str, collateral: str) -> Stage:
         world.custody.set_outflow(SETTLEMENT, 100 * USD, 3_600)
         world.custody.set_outflow(0, WAD, 3_600)
     nobody = address_of("nobody")
-    world.ledger.release(nobody)
+    world.custody.release(SETTLEMENT, nobody)
     world.custody.release(0, nobody)
     world.pass_time(3_600)
     with boa.env.prank(me):  # so that something waits

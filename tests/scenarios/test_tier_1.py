@@ -45,7 +45,7 @@ def test_pulling_margin_and_being_liquidated__pays_less_than_closing(world: Worl
                 world.liquidator.take(trader, BTC, 2**100, taker, 2**200)
         elif world.liquidator.state(trader) > 2:
             world.liquidator.resolve(trader)
-    assert world.ledger.custody_totals().deficit == 0
+    assert world.custody.totals().deficit == 0
     assert wealth() < honest
     assert world.health(trader).equity >= 0
     assert world.dust([trader, other, taker]) >= 0

@@ -33,8 +33,9 @@ HUGE = 2**255
 ZERO = "0x" + "00" * 20
 INITIAL, LIVE, MAINTENANCE = harness.INITIAL, harness.LIVE, harness.MAINTENANCE
 HEALTHY, CALLED, LIQUIDATABLE, BACKSTOP, BANKRUPT = range(5)
-# duration, tail [s]; discount_min, discount_max, insurance_fee [ppm of calm MMR_0]; min_deficit
-LIQUIDATION = (600, 600, 50_000, 400_000, 100_000, 100 * USD)
+# duration, tail [s]; discount_min, discount_max, insurance_fee [ppm of calm MMR_0]; min_deficit, reward
+LIQUIDATION = (600, 600, 50_000, 400_000, 100_000, 100 * USD, 0)
+DELAYS = (86_400, 7 * 86_400)  # [s] of deposits to fund and vault, and of redemptions
 DEFAULT_PRICES = {BTC: 20_000 * WAD, ETH: 2_000 * WAD}
 STEP = 9_000  # [ppm] a report that moves less than MMR_0 begins no aftermath
 
@@ -155,8 +156,19 @@ class World:
             )
             self.custody.set_ledger(self.ledger.address)
             self.gateway = load("contracts/mocks/stubs/StubGateway.vy").deploy(self.ledger.address)
+            self.fund = load("contracts/InsuranceFund.vy").deploy(
+                self.custody.address, self.ledger.address, self.engine.address, *DELAYS
+            )
+            self.custody.set_insurance_fund(self.fund.address)
+            self.vault = load("contracts/BackstopVault.vy").deploy(
+                self.ledger.address, self.engine.address, self.gateway.address, *DELAYS
+            )
             self.liquidator = load("contracts/Liquidator.vy").deploy(
-                self.ledger.address, self.engine.address, LIQUIDATION
+                self.ledger.address,
+                self.engine.address,
+                self.fund.address,
+                self.vault.address,
+                LIQUIDATION,
             )
             self.ledger.set_gateway_at(0, self.gateway.address)
             self.ledger.set_liquidator(self.liquidator.address)
@@ -416,8 +428,8 @@ class World:
 
     def dust(self, accounts: Sequence[int], markets: Sequence[int] = (BTC, ETH)) -> int:
         """Tokens + D_h less every claim (invariant 1) times RAY·1e18, so that nothing rounds."""
-        totals = self.ledger.custody_totals()
-        claims = totals.interest + sum(self.ledger.book(a).cash for a in accounts)
+        totals = self.custody.totals()
+        claims = self.ledger.interest_collected() + sum(self.ledger.book(a).cash for a in accounts)
         ended = 0
         scaled_claims = 0
         for m in markets:

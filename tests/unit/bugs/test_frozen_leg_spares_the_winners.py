@@ -31,13 +31,13 @@ def test_resolve__while_a_dust_leg_is_frozen__charges_the_winners_all_the_same(
     with boa.env.anchor():
         world.report({ETH: 2_000 * WAD, BTC: 18_600 * WAD})
         world.liquidator.resolve(loser)
-        charged = 804_004_000_000_000_000_000 - world.ledger.custody_totals().deficit
+        charged = 804_004_000_000_000_000_000 - world.custody.totals().deficit
         assert charged == 186 * USD - 1, "1 % of 18,600, what every short was sure to own, down"
     world.liquidator.resolve(loser)
     world.report({ETH: 2_000 * WAD, BTC: 18_600 * WAD})
     world.calm(ETH)
     world.liquidator.resolve(loser)
-    assert world.ledger.custody_totals().deficit == 804_004_000_000_000_000_000 - charged
+    assert world.custody.totals().deficit == 804_004_000_000_000_000_000 - charged
 
 
 def test_withdraw__winner_of_a_leg_closed_on_an_account_in_deficit__was_charged_before(

@@ -15,7 +15,7 @@ def test_withdraw__of_what_came_in_long_ago__is_bounded_by_the_cap(world: World)
         world.custody.set_outflow(SETTLEMENT, 100 * USD, 3_600)
     world.withdraw(first, UNIT)
     savers = world.open("savers", 100_000)
-    world.ledger.release(world.owner)  # the keeper's daily note
+    world.custody.release(SETTLEMENT, world.owner)  # the keeper's daily note
     world.system.wait(30 * 86_400)
     world.withdraw(savers, 100_000 * UNIT)
     assert world.token.balanceOf(world.owner_of(savers)) <= 101 * UNIT

@@ -21,7 +21,7 @@ def test_release__of_cash_while_paused__pays_nothing(world: World) -> None:
     with world.as_guardian():
         world.engine.pause()
     with boa.reverts("paused"):
-        world.ledger.release(owner)
+        world.custody.release(SETTLEMENT, owner)
     assert world.token.balanceOf(owner) == 11 * UNIT
 
 

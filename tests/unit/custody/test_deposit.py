@@ -130,7 +130,7 @@ def test_deposit__up_to_the_cap__to_the_wei(world: World, token: Any) -> None:
 def test_deposit__up_to_the_multiple_of_cash__to_the_wei(world: World, token: Any) -> None:
     """All collateral at last prices is at most the multiple of the settlement tokens held."""
     trader = world.open("trader")
-    held = world.ledger.custody_totals().tokens
+    held = world.custody.totals().tokens
     with world.as_owner():
         world.custody.set_collateral_multiple(250_000)
     most = held // 4 // 1_000
@@ -146,7 +146,7 @@ def test_deposit__two_tokens__share_the_multiple(world: World, token: Any) -> No
     trader = world.open("trader")
     with world.as_owner():
         world.custody.set_collateral_multiple(100_000)
-    held = world.ledger.custody_totals().tokens
+    held = world.custody.totals().tokens
     give(world, trader, token, held // 20 // 1_000)
     with boa.reverts("collateral cap"):
         give(world, trader, second, held // 20 + 10**6, index)

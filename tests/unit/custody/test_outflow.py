@@ -29,7 +29,7 @@ def limit(world: World, cap: int = 100 * USD) -> None:
     """A bucket whose level is what is held now."""
     with world.as_owner():
         world.custody.set_outflow(SETTLEMENT, cap, HOUR)
-    world.ledger.release(address_of("nobody"))
+    world.custody.release(SETTLEMENT, address_of("nobody"))
     world.system.wait(HOUR)
     world.refresh(0)
 
@@ -70,27 +70,27 @@ def test_withdraw__above_the_cap__waits_and_has_left_the_ledger(world: World, sa
     ]
     assert (paid(world, saver), waiting(world, saver)) == (100 * UNIT, 50 * USD + WAD_PER_UNIT)
     assert world.cash(saver) == 10_000 * USD - 150 * USD - WAD_PER_UNIT
-    assert world.ledger.custody_totals().tokens == world.cash(saver) + 1_000 * USD
-    tokens = world.token.balanceOf(world.ledger.address) * WAD_PER_UNIT
-    assert tokens == world.ledger.custody_totals().tokens + waiting(world, saver)
+    assert world.custody.totals().tokens == world.cash(saver) + 1_000 * USD
+    tokens = world.token.balanceOf(world.custody.address) * WAD_PER_UNIT
+    assert tokens == world.custody.totals().tokens + waiting(world, saver)
 
 
 def test_release__as_the_bucket_refills__pays_by_anyone(world: World, saver: int) -> None:
     world.withdraw(saver, 150 * UNIT)
     owner = world.owner_of(saver)
-    world.ledger.release(owner)
+    world.custody.release(SETTLEMENT, owner)
     assert paid(world, saver) == 100 * UNIT, "no room yet"
     world.system.wait(HOUR // 4)
     with boa.env.prank(address_of("stranger")):
-        world.ledger.release(owner)
+        world.custody.release(SETTLEMENT, owner)
     assert events(world.ledger) == [
         ("Paid", owner, SETTLEMENT, 25 * USD, 25 * USD),
         ("Transfer", world.ledger.address, owner, 25 * UNIT),
     ]
     world.system.wait(HOUR)
-    world.ledger.release(owner)
+    world.custody.release(SETTLEMENT, owner)
     assert (paid(world, saver), waiting(world, saver)) == (150 * UNIT, 0)
-    world.ledger.release(owner)
+    world.custody.release(SETTLEMENT, owner)
     assert paid(world, saver) == 150 * UNIT
 
 
@@ -112,7 +112,7 @@ def test_bucket__is_shared_by_all_and_queues_are_apart(world: World, saver: int)
     assert (paid(world, other), waiting(world, other)) == (20 * UNIT, 30 * USD)
     assert waiting(world, saver) == 0
     world.system.wait(HOUR)
-    world.ledger.release(world.owner_of(saver))
+    world.custody.release(SETTLEMENT, world.owner_of(saver))
     assert waiting(world, other) == 30 * USD
 
 
@@ -133,7 +133,7 @@ def test_bucket__at_a_window__passes_less_than_twice_its_cap(world: World, saver
     owner = world.owner_of(saver)
     for _ in range(60):
         world.system.wait(60)
-        world.ledger.release(owner)
+        world.custody.release(SETTLEMENT, owner)
     assert 190 * UNIT <= paid(world, saver) <= 200 * UNIT
 
 
@@ -146,7 +146,7 @@ def test_set_outflow__keeps_what_left_counted(world: World, saver: int) -> None:
     assert paid(world, saver) == 90 * UNIT, "90 of 50 are out"
     with world.as_owner():
         world.custody.set_outflow(SETTLEMENT, 95 * USD, HOUR)
-    world.ledger.release(world.owner_of(saver))
+    world.custody.release(SETTLEMENT, world.owner_of(saver))
     assert paid(world, saver) == 95 * UNIT
 
 
@@ -185,7 +185,7 @@ def test_set_outflow__cap_of_zero__lets_nothing_out(world: World, saver: int) ->
     world.withdraw(saver, 5 * UNIT)
     assert (paid(world, saver), waiting(world, saver)) == (0, 5 * USD)
     world.system.wait(10 * HOUR)
-    world.ledger.release(world.owner_of(saver))
+    world.custody.release(SETTLEMENT, world.owner_of(saver))
     assert paid(world, saver) == 0
 
 
@@ -203,7 +203,7 @@ def test_deposit__may_leave_again_and_uses_nothing_up(world: World, saver: int) 
 
 def test_deposit__counts_as_held_a_window_after_it_was_noted(world: World, saver: int) -> None:
     late = world.open("late", 5_000)
-    world.ledger.release(address_of("nobody"))
+    world.custody.release(SETTLEMENT, address_of("nobody"))
     world.system.wait(HOUR // 2)
     world.refresh(0)
     with boa.env.anchor():
@@ -276,11 +276,11 @@ def test_bucket__any_history__is_the_twin(world: World, history: list[tuple[int,
             if units < 0:
                 world.deposit(saver, -units)
                 continue
-            held = world.token.balanceOf(world.ledger.address) * WAD_PER_UNIT
+            held = world.token.balanceOf(world.custody.address) * WAD_PER_UNIT
             if units:
                 world.withdraw(saver, units)
             else:
-                world.ledger.release(world.owner_of(saver))
+                world.custody.release(SETTLEMENT, world.owner_of(saver))
             due += units * WAD_PER_UNIT
             bucket, now = twin.pay(bucket, held, due, WAD_PER_UNIT, world.system.time)
             due, out = due - now, out + now
@@ -295,12 +295,12 @@ def test_release__while_paused__reverts(world: World, saver: int, path: str) -> 
         world.engine.pause()
     with boa.reverts("paused"):
         if path == "cash":
-            world.ledger.release(world.owner_of(saver))
+            world.custody.release(SETTLEMENT, world.owner_of(saver))
         else:
             world.custody.release(index, world.owner_of(saver))
 
 
 def test_queue__receiver_without_anything_waiting__gets_nothing(world: World, saver: int) -> None:
     any_one: Any = address_of("anyone")
-    world.ledger.release(any_one)
+    world.custody.release(SETTLEMENT, any_one)
     assert events(world.ledger) == [("Paid", any_one, SETTLEMENT, 0, 0)]

@@ -91,7 +91,7 @@ def test_settlement__fee_switched_on__bars_deposits_not_the_way_out() -> None:
             before = world.token.balanceOf(world.owner_of(saver))
             world.withdraw(saver, 100 * UNIT)
             assert world.token.balanceOf(world.owner_of(saver)) == before + 99 * UNIT
-        assert world.token.balanceOf(world.ledger.address) == 0
+        assert world.token.balanceOf(world.custody.address) == 0
 
 
 def test_settlement__receiver_on_the_blacklist__only_his_own_payment_fails() -> None:
@@ -113,15 +113,15 @@ def test_settlement__blacklisted_while_waiting__blocks_nobody_else() -> None:
         marked, other = world.open("marked", 100), world.open("other", 100)
         with world.as_owner():
             world.custody.set_outflow(SETTLEMENT, 10 * USD, 3_600)
-        world.ledger.release(RECEIVER)
+        world.custody.release(SETTLEMENT, RECEIVER)
         world.system.wait(3_600)
         world.withdraw(marked, 20 * UNIT)
         world.withdraw(other, 20 * UNIT)
         world.token.set_blacklisted(world.owner_of(marked), True)
         world.system.wait(3_600)
         with boa.reverts("blacklisted"):
-            world.ledger.release(world.owner_of(marked))
-        world.ledger.release(world.owner_of(other))
+            world.custody.release(SETTLEMENT, world.owner_of(marked))
+        world.custody.release(SETTLEMENT, world.owner_of(other))
         assert world.token.balanceOf(world.owner_of(other)) == 10 * UNIT
 
 
@@ -134,8 +134,8 @@ def test_settlement__refuses_transfers_of_nothing__a_claim_that_pays_nothing_pas
         with world.as_liquidator():
             world.ledger.write_off(lost, 0, 1)
         world.withdraw(saver, 1)
-        assert world.ledger.ticket(saver) == 10**12
-        world.ledger.release(world.owner_of(saver))
+        assert world.custody.ticket_of(saver)[0] == 10**12
+        world.custody.release(SETTLEMENT, world.owner_of(saver))
 
 
 def test_collateral__paused_token__leaves_the_rest_of_the_protocol_alone(world: World) -> None:
@@ -175,7 +175,7 @@ def test_donation__straight_to_the_contracts__is_nobodys(world: World) -> None:
 
     def seen() -> tuple[Any, ...]:
         return (
-            tuple(world.ledger.custody_totals()),
+            tuple(world.custody.totals()),
             world.ledger.book(trader),
             tuple(world.custody.listed(index)),
             world.custody.collateral_of(trader, index),
@@ -192,6 +192,6 @@ def test_donation__straight_to_the_contracts__is_nobodys(world: World) -> None:
     assert world.cash(trader) == 1_001 * USD
     with world.as_liquidator():
         world.ledger.write_off(world.open("lost"), 0, 10**18)
-    h = world.ledger.custody_totals()
+    h = world.custody.totals()
     world.token.mint(world.ledger.address, 10**6 * UNIT)
-    assert world.ledger.custody_totals() == h
+    assert world.custody.totals() == h

@@ -28,7 +28,7 @@ def give(world: World, account: int, units: int, payer: str = STRANGER) -> None:
 @pytest.mark.parametrize("units", [1, 2, 10**6, 10**16])
 def test_deposit__by_anyone__credits_face(world: World, units: int) -> None:
     saver = world.open("saver", mode=ISOLATED)
-    tokens = world.ledger.custody_totals().tokens
+    tokens = world.custody.totals().tokens
     give(world, saver, units)
     assert events(world.ledger) == [
         ("Deposited", saver, units * WAD_PER_UNIT),
@@ -36,8 +36,8 @@ def test_deposit__by_anyone__credits_face(world: World, units: int) -> None:
         ("Transfer", STRANGER, world.ledger.address, units),
     ]
     assert world.cash(saver) == units * WAD_PER_UNIT
-    assert world.ledger.custody_totals().tokens == tokens + units * WAD_PER_UNIT
-    assert world.token.balanceOf(world.ledger.address) == (tokens // WAD_PER_UNIT) + units
+    assert world.custody.totals().tokens == tokens + units * WAD_PER_UNIT
+    assert world.token.balanceOf(world.custody.address) == (tokens // WAD_PER_UNIT) + units
     assert world.token.balanceOf(STRANGER) == 0
 
 
@@ -70,7 +70,7 @@ def test_deposit__beyond_the_cash_field__reverts_and_locks_nobody(world: World) 
     give(world, other, UNIT)
     world.withdraw(saver, most)
     world.withdraw(other, UNIT)
-    assert world.ledger.custody_totals().tokens == 0
+    assert world.custody.totals().tokens == 0
 
 
 def test_deposit__to_a_debtor__meets_interest_first_and_then_the_debt(world: World) -> None:

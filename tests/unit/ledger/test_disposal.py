@@ -420,7 +420,7 @@ def test_write_off__all_of_a_debt__is_forgiven_and_d_h_grows(world: World) -> No
         world.ledger.write_off(debtor, 100 * USD, 30 * USD)
     assert events(world.ledger) == [("WrittenOff", debtor, 100 * USD, 30 * USD)]
     assert world.cash(debtor) == 0
-    assert world.ledger.custody_totals().deficit == 30 * USD
+    assert world.custody.totals().deficit == 30 * USD
 
 
 def test_write_off__part_of_a_debt__leaves_the_rest(world: World) -> None:
@@ -445,7 +445,7 @@ def test_write_off__after_the_close__forgives_the_interest_booked_by_it(world: W
         assert world.ledger.close_at_mark(debtor, 0)[0] == -owed
         world.ledger.write_off(debtor, owed, 0)
     assert world.cash(debtor) == 0
-    assert world.ledger.custody_totals().interest == owed - 100 * USD
+    assert world.ledger.interest_collected() == owed - 100 * USD
 
 
 def test_write_off__of_cash_that_is_not_negative__reverts(

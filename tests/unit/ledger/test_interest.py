@@ -63,7 +63,7 @@ def test_interest__ten_percent_for_a_year__is_ten_percent(world: World) -> None:
     assert 0 <= 100 * USD - due <= 100 * USD // 10**9
     touch(world, debtor)
     assert world.cash(debtor) == -(1_000 * USD + due)
-    assert world.ledger.custody_totals().interest == due
+    assert world.ledger.interest_collected() == due
     assert world.ledger.interest_index_of(debtor) == TEN_PERCENT * YEAR
 
 
@@ -83,14 +83,14 @@ def test_interest__in_many_touches__is_the_formula_step_by_step(world: World, de
     """Each touch rounds up to the wei, in the protocol's favour, and books what it takes."""
     debtor = world.make_debtor("debtor", debt, tokens=5_000)
     set_rate(world, TEN_PERCENT)
-    collected = world.ledger.custody_totals().interest
+    collected = world.ledger.interest_collected()
     expected = debt
     for seconds in (1, 1, 2, 60, 3_599, 0, 86_400):
         world.system.wait(seconds)
         expected += ceil_div(expected * TEN_PERCENT * seconds, RAY)
         touch(world, debtor)
         assert world.cash(debtor) == -expected
-    assert world.ledger.custody_totals().interest - collected == expected - debt
+    assert world.ledger.interest_collected() - collected == expected - debt
 
 
 def test_interest__in_n_touches__is_at_least_one_step_and_at_most_the_compound(
@@ -182,7 +182,7 @@ def test_interest__is_the_protocols_and_conserved(world: World) -> None:
     set_rate(world, TEN_PERCENT)
     world.pass_time(600)
     touch(world, debtor)
-    assert world.ledger.custody_totals().interest > 0
+    assert world.ledger.interest_collected() > 0
     assert world.dust(people) == dust >= 0
 
 

@@ -19,7 +19,7 @@ def socialise(world: World, amount: int) -> None:
 
 
 def ratio(world: World) -> Fraction:
-    totals = world.ledger.custody_totals()
+    totals = world.custody.totals()
     if totals.deficit == 0:
         return Fraction(1)
     return Fraction(totals.tokens, totals.tokens + totals.deficit)
@@ -34,10 +34,10 @@ def test_withdraw__with_a_deficit__pays_the_ratio_and_writes_a_ticket(world: Wor
     owner = world.owner_of(first)
     assert events_of(world.ledger, "Withdrawn") == [("Withdrawn", first, 300 * USD, paid, owner)]
     assert world.token.balanceOf(owner) == 240 * UNIT
-    assert world.ledger.ticket(first) == 60 * USD
-    assert tuple(world.ledger.custody_totals()) == (760 * USD, 190 * USD, 60 * USD, 0)
+    assert world.custody.ticket_of(first)[0] == 60 * USD
+    assert tuple(world.custody.totals()) == (760 * USD, 190 * USD, 60 * USD, 0)
     assert world.cash(first) == 0
-    assert world.ledger.ticket(second) == 0
+    assert world.custody.ticket_of(second)[0] == 0
 
 
 def test_withdraw__first_and_last__get_the_same_share(world: World) -> None:
@@ -48,9 +48,9 @@ def test_withdraw__first_and_last__get_the_same_share(world: World) -> None:
     paid = [world.token.balanceOf(world.owner_of(saver)) for saver in savers]
     assert max(paid) - min(paid) <= len(savers)
     assert sum(paid) <= 4_000 * UNIT
-    totals = world.ledger.custody_totals()
+    totals = world.custody.totals()
     unpaid = 4_000 * USD - sum(paid) * WAD_PER_UNIT
-    assert totals.tickets == unpaid == sum(world.ledger.ticket(s) for s in savers)
+    assert totals.tickets == unpaid == sum(world.custody.ticket_of(s)[0] for s in savers)
     assert totals.tokens == 4_000 * USD - sum(paid) * WAD_PER_UNIT
 
 
@@ -77,11 +77,11 @@ def test_withdraw__random_amounts__h_never_falls_and_books_agree(world: World) -
         most = world.cash(saver) // WAD_PER_UNIT
         if not most:
             continue
-        before = world.ledger.custody_totals()
+        before = world.custody.totals()
         units = rng.choice([1, 2, 3, rng.randint(1, most)])
         world.withdraw(saver, min(units, most))
         claim = min(units, most) * WAD_PER_UNIT
-        after = world.ledger.custody_totals()
+        after = world.custody.totals()
         paid = before.tokens - after.tokens
         whole = before.tokens + before.deficit
         assert paid == claim * before.tokens // whole // WAD_PER_UNIT * WAD_PER_UNIT
@@ -97,9 +97,9 @@ def test_withdraw__one_unit_at_a_tiny_deficit__pays_nothing_and_clears_it(world:
     socialise(world, 5)
     world.withdraw(saver, 1)
     assert world.token.balanceOf(world.owner_of(saver)) == 0
-    totals = world.ledger.custody_totals()
+    totals = world.custody.totals()
     assert tuple(totals) == (1_000 * USD, 0, WAD_PER_UNIT, WAD_PER_UNIT - 5)
-    assert world.ledger.ticket(saver) == WAD_PER_UNIT
+    assert world.custody.ticket_of(saver)[0] == WAD_PER_UNIT
     world.withdraw(saver, 1_000 * UNIT - 1)
     assert world.token.balanceOf(world.owner_of(saver)) == 1_000 * UNIT - 1
 
@@ -112,7 +112,7 @@ def test_withdraw__no_tokens_left_but_a_deficit__is_all_ticket(world: World) -> 
         world.ledger.write_off(world.open("lost too"), 0, 10**30)
     world.withdraw(saver, 50 * UNIT)
     assert world.token.balanceOf(world.owner_of(saver)) == 0
-    assert world.ledger.ticket(saver) == 50 * USD
+    assert world.custody.ticket_of(saver)[0] == 50 * USD
 
 
 def test_deposit__with_a_deficit__credits_face(world: World) -> None:
@@ -137,12 +137,12 @@ def test_withdraw__of_more_than_the_tokens_held__reverts(world: World, excess: i
     debtor = world.make_debtor("debtor", 500 * USD)
     bank = world.bank()
     with boa.env.anchor():
-        assert world.ledger.custody_totals().tokens < world.cash(bank)
-        held = world.ledger.custody_totals().tokens // WAD_PER_UNIT
+        assert world.custody.totals().tokens < world.cash(bank)
+        held = world.custody.totals().tokens // WAD_PER_UNIT
         if excess:
             with boa.reverts():
                 world.withdraw(bank, held + excess)
         else:
             world.withdraw(bank, held)
-            assert world.ledger.custody_totals().tokens < WAD_PER_UNIT
+            assert world.custody.totals().tokens < WAD_PER_UNIT
     assert world.cash(debtor) == -500 * USD

@@ -25,7 +25,7 @@ def test_transfer__to_any_open_account__moves_wei(world: World) -> None:
     assert events(world.ledger) == [("Transferred", giver, taker, 3 * USD + 1)]
     assert world.cash(giver) == 7 * USD - 1
     assert world.cash(taker) == 4 * USD + 1
-    assert world.ledger.custody_totals().tokens == 11 * USD
+    assert world.custody.totals().tokens == 11 * USD
 
 
 def test_transfer__between_subaccounts_of_one_owner__moves(world: World) -> None:

@@ -36,8 +36,8 @@ def test_withdraw__settled_cash__pays_face_to_the_receiver(world: World) -> None
     ]
     assert world.cash(saver) == 60 * USD
     assert world.token.balanceOf(RECEIVER) == 40 * UNIT
-    assert tuple(world.ledger.custody_totals()) == (60 * USD, 0, 0, 0)
-    assert world.ledger.ticket(saver) == 0
+    assert tuple(world.custody.totals()) == (60 * USD, 0, 0, 0)
+    assert world.custody.ticket_of(saver)[0] == 0
 
 
 def test_withdraw__all_then_one_unit_more__reverts_on_cash(world: World) -> None:

@@ -23,7 +23,8 @@ MARK = 1_000 * USD
 DURATION, TAIL = 600, 600
 D_MIN, D_MAX, F_INS = 50_000, 400_000, 100_000
 MIN_DEFICIT = 100 * USD
-PARAMETERS = (DURATION, TAIL, D_MIN, D_MAX, F_INS, MIN_DEFICIT)
+PARAMETERS = (DURATION, TAIL, D_MIN, D_MAX, F_INS, MIN_DEFICIT, 0)
+DELAYS = (86_400, 7 * 86_400)
 MAX_PRICE = 2**200
 
 
@@ -45,8 +46,15 @@ class Stage:
         )
         self.custody.set_ledger(self.ledger)
         self.gateway = load("contracts/mocks/stubs/StubGateway.vy").deploy(self.ledger)
+        self.fund = load("contracts/InsuranceFund.vy").deploy(
+            self.custody, self.ledger, self.engine, *DELAYS
+        )
+        self.custody.set_insurance_fund(self.fund)
+        self.vault = load("contracts/BackstopVault.vy").deploy(
+            self.ledger, self.engine, self.gateway, *DELAYS
+        )
         self.liquidator = load("contracts/Liquidator.vy").deploy(
-            self.ledger, self.engine, PARAMETERS
+            self.ledger, self.engine, self.fund, self.vault, PARAMETERS
         )
         self.ledger.set_gateway_at(0, self.gateway)
         self.ledger.set_liquidator(self.liquidator)

@@ -69,7 +69,7 @@ def test_set_parameters__out_of_bounds__reverts(stage: Stage, changes: dict[str,
 def test_constructor__out_of_bounds__reverts(stage: Stage) -> None:
     with boa.reverts("out of range"):
         load("contracts/Liquidator.vy").deploy(
-            stage.ledger, stage.engine, changed(discount_max=666_666)
+            stage.ledger, stage.engine, stage.fund, stage.vault, changed(discount_max=666_666)
         )
 
 

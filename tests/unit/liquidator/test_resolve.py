@@ -146,7 +146,7 @@ def test_resolve__bankrupt__winners_are_charged_to_the_wei(stage: Stage, side: i
     assert (result.cash, result.deficit) == (-500 * USD, 500 * USD)
     assert (result.insured, result.charged, result.socialised) == (0, 500 * USD, 0)
     assert stage.cash(account) == 0
-    assert stage.ledger.custody_totals().deficit == 0
+    assert stage.custody.totals().deficit == 0
     assert before - 500 * USD - 10**12 <= stage.margin(stage.maker)[0] <= before - 500 * USD
     assert stage.size(stage.maker) == 0
 
@@ -161,7 +161,7 @@ def test_resolve__charge_bounded_by_what_winners_own__rest_socialised(stage: Sta
     result = events_of(stage.liquidator)[-1]
     assert (result.deficit, result.charged) == (500 * USD, 85 * USD - 1)  # rounded down
     assert result.socialised == 415 * USD + 1
-    assert stage.ledger.custody_totals().deficit == 415 * USD + 1
+    assert stage.custody.totals().deficit == 415 * USD + 1
 
 
 def test_resolve__adverse_move_since_reference__leaves_nothing_sure(stage: Stage) -> None:
@@ -337,7 +337,7 @@ def test_resolve__random_books__deficit_is_paid_exactly(stage: Stage, data: st.D
         equity = stage.margin(account)[0]
         if equity >= 0:
             stage.shift_to(account, -1)
-        before = stage.ledger.custody_totals().deficit
+        before = stage.custody.totals().deficit
         stage.liquidator.resolve(account)
         *legs, result = (
             e
@@ -350,6 +350,6 @@ def test_resolve__random_books__deficit_is_paid_exactly(stage: Stage, data: st.D
         assert sum(leg.deficit for leg in legs) == result.deficit
         assert sum(leg.charged for leg in legs) == result.charged
         assert all(leg.charged <= min(leg.deficit, leg.loss) for leg in legs)
-        assert stage.ledger.custody_totals().deficit == before + result.socialised
+        assert stage.custody.totals().deficit == before + result.socialised
         assert stage.cash(account) == max(0, equity)
         assert stage.market_list(account) == 0

@@ -248,7 +248,7 @@ def test_bankrupt_accounts__winners_pay_no_more_than_they_won(world: World) -> N
             assert world.account(loser).markets == ()
     assert deficits > 0
     assert charges == deficits, "the winners' gain covers it"
-    assert world.ledger.custody_totals().deficit == 0
+    assert world.custody.totals().deficit == 0
     paid = sum(before[a] - int(world.health(a).equity) for a in before)
     assert deficits <= paid <= deficits + 10**13
     assert all(world.health(a).equity >= 0 for a in before)

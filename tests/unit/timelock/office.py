@@ -31,7 +31,14 @@ class Office:
         usdc = load("contracts/mocks/TokenMock.vy").deploy("USD Coin", "USDC", 6)
         custody = load("contracts/Custody.vy").deploy(self.engine, usdc)
         ledger = load("contracts/Clearinghouse.vy").deploy(self.engine, usdc, custody)
-        self.target = load("contracts/Liquidator.vy").deploy(ledger, self.engine, PARAMETERS)
+        gateway = load("contracts/mocks/stubs/StubGateway.vy").deploy(ledger)
+        delays = (86_400, 86_400)
+        fund = load("contracts/InsuranceFund.vy").deploy(custody, ledger, self.engine, *delays)
+        custody.set_ledger(ledger)
+        vault = load("contracts/BackstopVault.vy").deploy(ledger, self.engine, gateway, *delays)
+        self.target = load("contracts/Liquidator.vy").deploy(
+            ledger, self.engine, fund, vault, PARAMETERS
+        )
         self.target.hand_over(self.timelock)
 
     def deploy(self, executors: list[str], floor: int = FLOOR) -> Any:

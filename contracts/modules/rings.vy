@@ -1,0 +1,228 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title The vault's rings: one isolated account of the ledger a market
+@license AGPL-3.0-only
+@notice Whether the rings can take a book, and what they are worth. A book is taken whole or not at all: each leg's
+    ring must have IM at the live severity afterwards, with what it is paid.
+"""
+from contracts.interfaces import IBackstopVault
+from contracts.interfaces import IClearinghouse
+from contracts.interfaces import IRiskEngine
+from contracts.modules import fixed_point
+from contracts.modules import reasons
+
+MARKETS: constant(uint256) = 32
+CROSS: constant(uint256) = 1
+ISOLATED: constant(uint256) = 2
+BIDDER: constant(uint256) = 32  # subaccount that takes collateral nobody bought
+LIVE: constant(uint256) = 1  # bases of the risk engine
+MAINTENANCE: constant(uint256) = 2
+SETTLING: constant(uint256) = 1 | 2  # state bits of the risk engine
+ABOVE: constant(uint256) = 32
+SLACK: constant(uint256) = 10**12  # [USD wad] more than rounding takes of a book
+
+LEDGER: immutable(IClearinghouse)
+ENGINE: immutable(IRiskEngine)
+CUSTODY: immutable(address)
+
+
+struct Worth:
+    equity: uint256  # [USD wad] of all rings, each at least 0
+    is_calm: bool  # no market that a ring has a position in settles
+
+
+opened: uint256  # bit m: market m has a ring
+targets: uint256[MARKETS]  # [USD wad]
+
+
+@deploy
+def __init__(_ledger: address, _engine: address):
+    assert _ledger.is_contract and _engine.is_contract, "no code"
+    LEDGER = IClearinghouse(_ledger)
+    ENGINE = IRiskEngine(_engine)
+    CUSTODY = staticcall IClearinghouse(_ledger).custody()
+
+
+# --- views -----------------------------------------------------------------------------------------------
+
+
+@view
+@external
+@reentrant
+def plan(
+    _legs: DynArray[IRiskEngine.Leg, 16], _equity: int256, _mm: uint256
+) -> DynArray[uint256, 16]:
+    """
+    @notice What the vault is paid for each leg of a book, min(E, 2/3 MM) in all, split by MM; nothing where a leg has
+        no room in its ring.
+    @dev A little of E stays behind, so that rounding in the ledger makes no debt. Reentrant: the liquidator asks
+        while `take_last` runs at most.
+    """
+    payments: DynArray[uint256, 16] = []
+    due: uint256 = self._payment_of(_equity, _mm)
+    left: uint256 = due
+    for i: uint256 in range(len(_legs), bound=16):
+        payment: uint256 = left
+        if i + 1 != len(_legs):
+            payment = fixed_point._mul_div_down(due, self._mm_of(_legs[i]), _mm)
+        if not self._has_room(_legs[i], payment):
+            return []
+        payments.append(payment)
+        left -= payment
+    return payments
+
+
+@view
+@external
+@reentrant
+def ring_of(_market: uint256) -> IBackstopVault.Ring:
+    """
+    @notice What a market's ring has and needs; reverts where there is none.
+    """
+    return self._ring_of(_market)
+
+
+# --- internals -------------------------------------------------------------------------------------------
+
+
+@internal
+def _open(_market: uint256, _gateways: uint256):
+    reasons._require(_market < MARKETS, reasons.MARKET)
+    self.opened |= 1 << _market
+    extcall LEDGER.open_account(_market, ISOLATED, _gateways)
+    log IBackstopVault.RingOpened(market=_market, account=self._account_of(_market))
+
+
+@internal
+def _open_bidder():
+    extcall LEDGER.open_account(BIDDER, CROSS, 0)
+
+
+@internal
+def _set_target(_market: uint256, _target: uint256):
+    self._check_open(_market)
+    self.targets[_market] = _target
+    log IBackstopVault.RingTargetSet(market=_market, target=_target)
+
+
+@view
+@internal
+def _ring_of(_market: uint256) -> IBackstopVault.Ring:
+    """
+    @dev Of a position of an ended epoch only its cash is seen.
+    """
+    self._check_open(_market)
+    account: uint256 = self._account_of(_market)
+    book: IClearinghouse.Book = staticcall LEDGER.book(account)
+    size: int256 = 0
+    if len(book.legs) != 0:
+        size = book.legs[0].size
+    live: IRiskEngine.Margin = self._assess(LIVE, book.cash, book.legs)
+    return IBackstopVault.Ring(
+        account=account,
+        target=self.targets[_market],
+        equity=live.equity,
+        requirement=live.requirement,
+        size=size,
+    )
+
+
+@view
+@internal
+def _has_room(_leg: IRiskEngine.Leg, _payment: uint256) -> bool:
+    """
+    @dev E of the ring grows by the payment: at the mark the leg itself is worth nothing.
+    """
+    if (self.opened >> _leg.market) & 1 == 0:
+        return False
+    book: IClearinghouse.Book = staticcall LEDGER.book(self._account_of(_leg.market))
+    equity: int256 = book.cash
+    leg: IRiskEngine.Leg = _leg
+    if len(book.legs) != 0:
+        equity = self._assess(LIVE, book.cash, book.legs).equity
+        leg.size += book.legs[0].size
+    if leg.size == 0:
+        return equity >= 0
+    after: IRiskEngine.Margin = self._assess(LIVE, 0, [leg])
+    needed: int256 = convert(after.requirement + SLACK, int256)
+    is_within: bool = (after.state >> (ABOVE + leg.market)) & 1 == 0
+    return is_within and equity + convert(_payment, int256) >= needed
+
+
+@view
+@internal
+def _worth() -> Worth:
+    worth: Worth = Worth(equity=0, is_calm=True)
+    for market: uint256 in range(MARKETS):
+        if (self.opened >> market) & 1 == 1:
+            book: IClearinghouse.Book = staticcall LEDGER.book(self._account_of(market))
+            if len(book.legs) == 0:
+                worth.equity += fixed_point._positive(book.cash)
+            else:
+                margin: IRiskEngine.Margin = self._assess(MAINTENANCE, book.cash, book.legs)
+                worth.equity += fixed_point._positive(margin.equity)
+                worth.is_calm = worth.is_calm and margin.state & SETTLING == 0
+    return worth
+
+
+@view
+@internal
+def _is_flat(_market: uint256) -> bool:
+    if (self.opened >> _market) & 1 == 0:
+        return False
+    book: IClearinghouse.Book = staticcall LEDGER.book(self._account_of(_market))
+    return len(book.legs) == 0
+
+
+@view
+@internal
+def _cash_of(_account: uint256) -> int256:
+    """
+    @dev Settled, or of positions of ended epochs, which `collect` of the ledger settles.
+    """
+    return (staticcall LEDGER.book(_account)).cash
+
+
+@view
+@internal
+def _mm_of(_leg: IRiskEngine.Leg) -> uint256:
+    return self._assess(MAINTENANCE, 0, [_leg]).requirement
+
+
+@view
+@internal
+def _assess(
+    _basis: uint256, _cash: int256, _legs: DynArray[IRiskEngine.Leg, 16]
+) -> IRiskEngine.Margin:
+    return staticcall ENGINE.assess(_basis, _cash, 0, _legs, [])
+
+
+@pure
+@internal
+def _payment_of(_equity: int256, _mm: uint256) -> uint256:
+    """
+    @dev min(E, 2/3 MM)
+    """
+    equity: uint256 = fixed_point._positive(_equity - convert(SLACK, int256))
+    return min(equity, 2 * _mm // 3)
+
+
+@view
+@internal
+def _account_of(_market: uint256) -> uint256:
+    return (convert(self, uint256) << 96) | _market
+
+
+@view
+@internal
+def _bidder() -> uint256:
+    return self._account_of(BIDDER)
+
+
+@view
+@internal
+def _check_open(_market: uint256):
+    reasons._require(
+        _market < MARKETS and (self.opened >> _market) & 1 == 1, reasons.NOT_OPENED
+    )
