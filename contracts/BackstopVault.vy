@@ -74,7 +74,7 @@ exports: (
     shares.previewRedeem,
     shares.previewWithdraw,
 )
-exports: (rings.plan, rings.ring_of)
+exports: (rings.plan, rings.has_ring, rings.ring_of)
 
 PPM: constant(uint256) = 10**6
 DAY: constant(uint256) = 86_400

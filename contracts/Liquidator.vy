@@ -14,6 +14,7 @@ from contracts.modules import auctions
 from contracts.modules import collateral_step
 from contracts.modules import governance
 from contracts.modules import liquidation
+from contracts.modules import liquidation_words as words
 from contracts.modules import partial_step
 from contracts.modules import waterfall
 
@@ -202,6 +203,27 @@ def collateral_terms(_account: uint256, _token: uint256) -> ILiquidator.Collater
         debt=sale.debt,
         elapsed=case.clock.elapsed,
     )
+
+
+@external
+@view
+def sure_of(_market: uint256, _is_long: bool) -> uint256:
+    """
+    @return [USD wad] What a side is sure to own now: it is charged no more (FORMULAS 2).
+    """
+    sure: uint256 = 0
+    surety: words.Surety = empty(words.Surety)
+    sure, surety = waterfall._sure_down(_market, _is_long)
+    return sure
+
+
+@external
+@view
+def reward_of(_account: uint256) -> uint256:
+    """
+    @return [USD wad] What the caller of `resolve` gets for this account.
+    """
+    return waterfall._reward_of(self._case_of(_account))
 
 
 # --- internals -------------------------------------------------------------------------------------------

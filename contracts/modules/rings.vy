@@ -76,6 +76,13 @@ def plan(
 @view
 @external
 @reentrant
+def has_ring(_market: uint256) -> bool:
+    return self._is_open(_market)
+
+
+@view
+@external
+@reentrant
 def ring_of(_market: uint256) -> IBackstopVault.Ring:
     """
     @notice What a market's ring has and needs; reverts where there is none.
@@ -134,7 +141,7 @@ def _has_room(_leg: IRiskEngine.Leg, _payment: uint256) -> bool:
     """
     @dev E of the ring grows by the payment: at the mark the leg itself is worth nothing.
     """
-    if (self.opened >> _leg.market) & 1 == 0:
+    if not self._is_open(_leg.market):
         return False
     book: IClearinghouse.Book = staticcall LEDGER.book(self._account_of(_leg.market))
     equity: int256 = book.cash
@@ -155,7 +162,7 @@ def _has_room(_leg: IRiskEngine.Leg, _payment: uint256) -> bool:
 def _worth() -> Worth:
     worth: Worth = Worth(equity=0, is_calm=True)
     for market: uint256 in range(MARKETS):
-        if (self.opened >> market) & 1 == 1:
+        if self._is_open(market):
             book: IClearinghouse.Book = staticcall LEDGER.book(self._account_of(market))
             if len(book.legs) == 0:
                 worth.equity += fixed_point._positive(book.cash)
@@ -169,7 +176,7 @@ def _worth() -> Worth:
 @view
 @internal
 def _is_flat(_market: uint256) -> bool:
-    if (self.opened >> _market) & 1 == 0:
+    if not self._is_open(_market):
         return False
     book: IClearinghouse.Book = staticcall LEDGER.book(self._account_of(_market))
     return len(book.legs) == 0
@@ -223,6 +230,10 @@ def _bidder() -> uint256:
 @view
 @internal
 def _check_open(_market: uint256):
-    reasons._require(
-        _market < MARKETS and (self.opened >> _market) & 1 == 1, reasons.NOT_OPENED
-    )
+    reasons._require(self._is_open(_market), reasons.NOT_OPENED)
+
+
+@view
+@internal
+def _is_open(_market: uint256) -> bool:
+    return _market < MARKETS and (self.opened >> _market) & 1 == 1

@@ -212,12 +212,16 @@ def _charge(_leg: IClearinghouse.ClosedLeg, _due: uint256) -> uint256:
     """
     @dev c_m: at most what is due, the leg's own loss, and what the opposite side is still sure to own.
     """
-    sure: uint256 = self._sure_down(_leg.market, _leg.size < 0)
+    sure: uint256 = 0
+    surety: words.Surety = empty(words.Surety)
+    sure, surety = self._sure_down(_leg.market, _leg.size < 0)
+    self.sureties[self._key_of(_leg.market, _leg.size < 0)] = words._pack_surety(surety)
     return min(min(_due, _leg.loss), sure)
 
 
 @internal
-def _sure_down(_market: uint256, _is_long: bool) -> uint256:
+@view
+def _sure_down(_market: uint256, _is_long: bool) -> (uint256, words.Surety):
     """
     @dev What a side is still sure to own, by its own index: every account of it at or above MM at P_ref owned
         calm MMR_0·P_ref a unit, and since then a scaled unit gained X - X(P_ref): moves of the mark, cuts at the
@@ -230,12 +234,14 @@ def _sure_down(_market: uint256, _is_long: bool) -> uint256:
     surety: words.Surety = self._surety_of(_market, _is_long, side, reference)
     g: int256 = convert(reference.mark, int256) - reference.funding
     index: int256 = side_index._settled_credit(_is_long, g, side.scale, side.credit)
-    return fixed_point._positive(
+    sure: uint256 = fixed_point._positive(
         fixed_point._mul_div_floor(convert(side.total, int256), surety.owned + index, SIGNED_RAY)
     )
+    return sure, surety
 
 
 @internal
+@view
 def _surety_of(
     _market: uint256,
     _is_long: bool,
@@ -245,8 +251,7 @@ def _surety_of(
     """
     @dev Kept from the first charge of a round, before its cut. A side that began a new epoch since begins anew.
     """
-    key: uint256 = 2 * _market + convert(not _is_long, uint256)
-    surety: words.Surety = words._unpack_surety(self.sureties[key])
+    surety: words.Surety = words._unpack_surety(self.sureties[self._key_of(_market, _is_long)])
     round: uint256 = (_reference.round + _side.epoch) % 2**32
     if surety.round == round:
         return surety
@@ -255,9 +260,13 @@ def _surety_of(
         _side.scale, _reference.calm_mmr * _reference.reference, CAP_UNIT
     )
     index: int256 = side_index._settled_credit(_is_long, g, _side.scale, _side.credit)
-    surety = words.Surety(round=round, owned=convert(owned, int256) - index - 1)
-    self.sureties[key] = words._pack_surety(surety)
-    return surety
+    return words.Surety(round=round, owned=convert(owned, int256) - index - 1)
+
+
+@internal
+@pure
+def _key_of(_market: uint256, _is_long: bool) -> uint256:
+    return 2 * _market + convert(not _is_long, uint256)
 
 
 @internal
