@@ -161,6 +161,7 @@ class Liquidation(Model):
     discount_max: Annotated[int, Field(ge=0)]
     insurance_fee: Annotated[int, Field(ge=0)]
     min_deficit: Annotated[int, Field(ge=1, le=1_000_000)]  # [USD]
+    reward: Annotated[Decimal, Field(ge=0, le=10, decimal_places=18)] = Decimal(0)  # [USD]
 
     @model_validator(mode="after")
     def _check(self) -> Liquidation:
@@ -171,7 +172,22 @@ class Liquidation(Model):
         return self
 
     def tuple(self) -> tuple[int, ...]:
-        return (*super().tuple()[:-1], self.min_deficit * WAD)
+        return (*super().tuple()[:-2], self.min_deficit * WAD, int(self.reward * WAD))
+
+
+class Capital(Model):
+    """How long capital waits on its way in and out."""
+
+    deposit_delay: Annotated[int, Field(ge=3_600, le=2_592_000)] = 86_400  # [s]
+    redeem_delay: Annotated[int, Field(ge=3_600, le=2_592_000)] = 604_800  # [s]
+
+
+class Backstop(Capital):
+    """The vault, and what its manager may do."""
+
+    manager: Address | None = None
+    distance: Annotated[int, Field(ge=0, le=100_000)] = 0  # [ppm] from the mark
+    daily_loss: Count = 0  # [USD]
 
 
 class Bracket(Model):
@@ -261,6 +277,8 @@ class Asset(Model):
 
 class Market(Asset):
     asset: Annotated[int, Field(ge=0, lt=TOKENS)]  # id
+    bucket_cap: Count = 0  # [USD] the market may ever cost the insurance fund
+    ring: Count = 0  # [USD] capital of the backstop vault for it; 0 for no ring
 
     @model_validator(mode="after")
     def _check(self) -> Market:
@@ -300,6 +318,8 @@ class Config(Model):
     push_rules: PushRules
     clocks: Clocks
     liquidation: Liquidation
+    insurance: Capital = Capital()
+    backstop: Backstop = Backstop()
     interest_rate: Annotated[int, Field(ge=0, le=PPM)] = 0  # [ppm a year] on negative cash
     collateral_multiple: Annotated[int, Field(ge=0, le=10 * PPM)] = 0  # [ppm]
     sequencer_feed: Address | None = None
@@ -334,7 +354,8 @@ class Config(Model):
     def people(self) -> list[str]:
         """Every account with a role."""
         roles = self.roles
-        return [roles.guardian, *roles.proposers, *roles.executors, *self.oracle.signers]
+        people = [roles.guardian, *roles.proposers, *roles.executors, *self.oracle.signers]
+        return [*people, self.backstop.manager] if self.backstop.manager else people
 
     @property
     def interest_per_second(self) -> int:

@@ -14,7 +14,7 @@ from scripts.support.files import read_json, write_json
 
 ZERO: Final = "0x" + "00" * 20
 GATEWAY: Final = 0  # number that accounts opt in to
-OWNED: Final = ("engine", "custody", "clearinghouse", "liquidator")
+OWNED: Final = ("engine", "custody", "clearinghouse", "fund", "vault", "liquidator")
 FOLDER: Final = Path("build/deployments")
 # Name in a deployment -> contract.
 CONTRACTS: Final = {
@@ -24,9 +24,12 @@ CONTRACTS: Final = {
     "custody": "Custody",
     "clearinghouse": "Clearinghouse",
     "gateway": "OrderGateway",
+    "fund": "InsuranceFund",
+    "vault": "BackstopVault",
     "liquidator": "Liquidator",
     "timelock": "Timelock",
     "lens": "Lens",
+    "waterfall_lens": "WaterfallLens",
 }
 
 

@@ -96,8 +96,11 @@ def step_count(config: Config) -> int:
     """For a progress bar."""
     assets = [*config.markets, *config.tokens]
     wiring = ["bind", "ledger", "gateway", "ledger's liquidator", "engine's liquidator", "outflow"]
+    wiring.append("fund")
     options = [config.interest_rate, config.collateral_multiple, config.sequencer_feed]
-    optional = [*options, *(asset.feed for asset in assets)]
+    options += [config.backstop.manager, config.backstop.manager]  # its limits
+    capital = [each for market in config.markets for each in (market.bucket_cap, market.ring)]
+    optional = [*options, *capital, *(asset.feed for asset in assets)]
     mocks = sum(token.address == MOCK for token in config.tokens)
     own_token = 0 if config.settlement.token == MOCK else 1
     contracts = len(CONTRACTS) - own_token + mocks
@@ -136,6 +139,7 @@ class Deployer:
         self.set_limits()
         self.list_tokens()
         self.list_assets()
+        self.set_capital()
         self.hand_over()
         deployment = self.result(block)
         verify(deployment, self.config)
@@ -185,10 +189,31 @@ class Deployer:
     def deploy_rules(self) -> None:
         ledger, engine = self.instances["clearinghouse"], self.instances["engine"]
         roles = self.config.roles
-        self.contract("gateway", ledger, engine)
-        self.contract("liquidator", ledger, engine, self.config.liquidation.tuple())
+        gateway = self.contract("gateway", ledger, engine)
+        fund, vault = self.deploy_capital(ledger, engine, gateway)
+        rules = self.config.liquidation.tuple()
+        liquidator = self.contract("liquidator", ledger, engine, fund, vault, rules)
         self.contract("timelock", roles.timelock_delay, roles.proposers, roles.executors, engine)
-        self.contract("lens", ledger, engine, self.instances["liquidator"])
+        self.contract("lens", ledger, engine, liquidator)
+        self.contract("waterfall_lens", ledger, engine, liquidator)
+
+    def deploy_capital(self, ledger: Any, engine: Any, gateway: Any) -> tuple[Any, Any]:
+        custody = self.instances["custody"]
+        delays = self.config.insurance
+        fund = self.contract(
+            "fund", custody, ledger, engine, delays.deposit_delay, delays.redeem_delay
+        )
+        self.call(
+            "set_insurance_fund",
+            lambda: custody.insurance_fund() == fund.address,
+            custody.set_insurance_fund,
+            fund,
+        )
+        delays = self.config.backstop
+        vault = self.contract(
+            "vault", ledger, engine, gateway, delays.deposit_delay, delays.redeem_delay
+        )
+        return fund, vault
 
     # --- wiring ----------------------------------------------------------------------------------
 
@@ -280,6 +305,31 @@ class Deployer:
             self.call(
                 f"set_feed {asset.symbol}", None, settings.set_feed, number, asset.feed.tuple()
             )
+
+    def set_capital(self) -> None:
+        """What the insurance fund and the backstop vault stand for."""
+        fund, vault = self.instances["fund"], self.instances["vault"]
+        for market in self.config.markets:
+            if market.bucket_cap:
+                cap = market.bucket_cap * WAD
+                step = f"set_bucket_cap {market.symbol}"
+                self.call(step, None, fund.set_bucket_cap, market.asset, cap)
+            if market.ring:
+                self.call(
+                    f"open_ring {market.symbol}",
+                    partial(self.has_ring, market.asset),
+                    vault.open_ring,
+                    market.asset,
+                    market.ring * WAD,
+                )
+        backstop = self.config.backstop
+        if backstop.manager:
+            self.call("set_manager", None, vault.set_manager, backstop.manager)
+            loss = backstop.daily_loss * WAD
+            self.call("set_limits", None, vault.set_limits, backstop.distance, loss)
+
+    def has_ring(self, market: int) -> bool:
+        return bool(self.instances["vault"].has_ring(market))
 
     # --- end -------------------------------------------------------------------------------------
 

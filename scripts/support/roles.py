@@ -22,6 +22,7 @@ from scripts.support.role_probes import OTHER, OWNER, PROBES, SESSION, STRANGER,
 from scripts.support.stage import Stage
 
 PROPOSER, EXECUTOR = 2, 9
+MANAGER: Final = "0x6d6d6D6D6D6D6d6D6d6d6d6D6d6d6D6d6d6d6d6D"
 REFUSALS: Final = frozenset(
     {
         "access_control: account is missing role",
@@ -33,9 +34,11 @@ REFUSALS: Final = frozenset(
         "not authorised",
         "not custody",
         "not deployer",
+        "not fund",
         "not guardian",
         "not ledger",
         "not liquidator",
+        "not manager",
         "not owner",
         "not the timelock",
         "not your account",
@@ -52,7 +55,10 @@ ROLES: Final = {
     "liquidator": "Liquidator",
     "ledger": "Clearinghouse",
     "custody": "Custody",
+    "fund": "InsuranceFund",
+    "vault": "BackstopVault",
     "settings": "RiskSettings",
+    "manager": "the manager of the backstop vault",
     "guardian": "the guardian",
     "timelock": "the timelock, owner of every setter: governance after its delay",
     "proposer": "proposer and canceller at the timelock",
@@ -76,7 +82,8 @@ def role_config(config: Config) -> Config:
     roles = config.roles.model_copy(
         update={"proposers": [dev_address(PROPOSER)], "executors": [dev_address(EXECUTOR)]}
     )
-    return config.model_copy(update={"roles": roles})
+    backstop = config.backstop.model_copy(update={"manager": MANAGER})
+    return config.model_copy(update={"roles": roles, "backstop": backstop})
 
 
 def set_scene(config: Config) -> Scene:
@@ -95,6 +102,8 @@ def addresses_of(deployment: Deployment) -> dict[str, str]:
         "liquidator": "liquidator",
         "ledger": "clearinghouse",
         "custody": "custody",
+        "fund": "fund",
+        "vault": "vault",
         "settings": "settings",
         "timelock": "timelock",
     }
@@ -104,6 +113,7 @@ def addresses_of(deployment: Deployment) -> dict[str, str]:
         "owner": dev_address(OWNER),
         "session": dev_address(SESSION),
         "guardian": dev_address(1),
+        "manager": MANAGER,
         "proposer": dev_address(PROPOSER),
         "executor": dev_address(EXECUTOR),
         "deployer": deployment.deployer,

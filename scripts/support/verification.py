@@ -42,6 +42,11 @@ def wiring_checks(d: Deployment) -> Iterator[tuple[str, bool]]:
     yield "the gateway's engine", d.gateway.risk_engine() == at["engine"]
     yield "the liquidator's ledger", d.liquidator.LEDGER() == at["clearinghouse"]
     yield "the liquidator's engine", d.liquidator.ENGINE() == at["engine"]
+    yield "the liquidator's fund", d.liquidator.FUND() == at["fund"]
+    yield "the liquidator's vault", d.liquidator.VAULT() == at["vault"]
+    yield "custody's fund", d.custody.insurance_fund() == at["fund"]
+    yield "the fund's token", d.fund.asset() == at["settlement"]
+    yield "the vault's token", d.vault.asset() == at["settlement"]
     yield "the timelock's engine", d.timelock.ENGINE() == at["engine"]
 
 
@@ -92,9 +97,28 @@ def asset_checks(d: Deployment, config: Config) -> Iterator[tuple[str, bool]]:
         expected = d.collateral_addresses[token.symbol]
         yield f"collateral {token.symbol}", d.custody.token_at(index) == expected
         yield f"cap of {token.symbol}", d.custody.listed(index).cap == token.cap * WAD
+    yield from capital_checks(d, config)
     for asset in [*config.markets, *config.tokens]:
         number = d.asset_ids[asset.symbol]
         stored = [tuple(row) for row in d.settings.brackets(number)]
         yield f"brackets of {asset.symbol}", stored == asset.rows
         expected_config = asset.config.tuple()
         yield f"config of {asset.symbol}", tuple(d.settings.config_of(number)) == expected_config
+
+
+def capital_checks(d: Deployment, config: Config) -> Iterator[tuple[str, bool]]:
+    backstop = config.backstop
+    yield "the vault's manager", d.vault.manager() == (backstop.manager or ZERO)
+    if backstop.manager:
+        yield "the manager's distance", d.vault.distance() == backstop.distance
+        yield "the manager's daily loss", d.vault.daily_loss() == backstop.daily_loss * WAD
+    for name, delays in (("fund", config.insurance), ("vault", backstop)):
+        expected = (delays.deposit_delay, delays.redeem_delay)
+        yield f"the {name}'s delays", tuple(getattr(d, name).delays())[:2] == expected
+    for market in config.markets:
+        cap = d.fund.cap_of(market.asset)
+        yield f"bucket of {market.symbol}", cap == market.bucket_cap * WAD
+        yield f"ring of {market.symbol}", d.vault.has_ring(market.asset) == bool(market.ring)
+        if market.ring:
+            target = d.vault.ring_of(market.asset).target
+            yield f"target of {market.symbol}", target == market.ring * WAD
