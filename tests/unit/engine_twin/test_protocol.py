@@ -382,7 +382,7 @@ def test_socialised__uncollectable_deficit__lowers_h_and_becomes_tickets() -> No
     free = world.p.ledger.account(1).cash // 10**12
     paid = world.p.withdraw(1, SETTLEMENT_TOKEN, free // 2, 1)
     assert paid <= free // 2 * 10**12 * h
-    assert world.p.ledger.state.tickets[1] == free // 2 * 10**12 - paid
+    assert world.p.custody.ticket_of(1).left == free // 2 * 10**12 - paid
     assert world.p.invariants().solvency >= h
     assert world.p.invariants().failures() == []
 
@@ -488,7 +488,7 @@ def test_write_off__more_than_the_debt__is_refused() -> None:
     assert refused(lambda: world.p._do(lambda: ledger.write_off(1, debt + 1, 0))) == "cash"
     ledger.write_off(1, debt - 1, 5)
     assert ledger.account(1).cash == -1
-    assert ledger.state.reserve.deficit == 5
+    assert world.p.custody.state.reserve.deficit == 5
 
 
 def test_resolve__collateral_of_unknown_price__is_no_immunity() -> None:
