@@ -25,7 +25,7 @@ def test_trade__sale_by_a_long_of_no_effective_size__keeps_totals_the_sums(world
     world.trade(dust, other, 10, market=MARKET)
     with world.as_liquidator():
         world.ledger.close_at_mark(loser, 0)
-        world.ledger.deleverage(MARKET, left - SIZE, 0)
+        world.ledger.deleverage(MARKET, True, SIZE - left, 0)
     assert world.position(dust, MARKET).scaled == 10
     assert world.size(dust, MARKET) == 0
 

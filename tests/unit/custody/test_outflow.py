@@ -83,9 +83,9 @@ def test_release__as_the_bucket_refills__pays_by_anyone(world: World, saver: int
     world.system.wait(HOUR // 4)
     with boa.env.prank(address_of("stranger")):
         world.custody.release(SETTLEMENT, owner)
-    assert events(world.ledger) == [
+    assert events(world.custody) == [
         ("Paid", owner, SETTLEMENT, 25 * USD, 25 * USD),
-        ("Transfer", world.ledger.address, owner, 25 * UNIT),
+        ("Transfer", world.custody.address, owner, 25 * UNIT),
     ]
     world.system.wait(HOUR)
     world.custody.release(SETTLEMENT, owner)
@@ -216,7 +216,7 @@ def test_deposit__counts_as_held_a_window_after_it_was_noted(world: World, saver
 
 
 def test_donation__is_room_for_as_much_and_no_more(world: World, saver: int) -> None:
-    world.token.mint(world.ledger.address, 70 * UNIT)
+    world.token.mint(world.custody.address, 70 * UNIT)
     world.withdraw(saver, 500 * UNIT)
     assert paid(world, saver) == 170 * UNIT
 
@@ -239,7 +239,9 @@ def test_collateral__has_a_bucket_of_its_own(world: World, saver: int) -> None:
     with boa.reverts("token"):
         world.custody.release(1, owner)
     with boa.reverts("token"):
-        world.custody.release(SETTLEMENT, owner)
+        world.custody.release(SETTLEMENT - 1, owner)
+    world.custody.release(SETTLEMENT, owner)
+    assert (paid(world, saver), waiting(world, saver)) == (100 * UNIT, 0), "its own queue"
 
 
 def test_collateral__odd_decimals__pays_whole_units_only(world: World, saver: int) -> None:
@@ -303,4 +305,4 @@ def test_release__while_paused__reverts(world: World, saver: int, path: str) -> 
 def test_queue__receiver_without_anything_waiting__gets_nothing(world: World, saver: int) -> None:
     any_one: Any = address_of("anyone")
     world.custody.release(SETTLEMENT, any_one)
-    assert events(world.ledger) == [("Paid", any_one, SETTLEMENT, 0, 0)]
+    assert events(world.custody) == [("Paid", any_one, SETTLEMENT, 0, 0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import boa
@@ -213,13 +214,46 @@ def test_move__by_anyone_but_the_liquidator__reverts(world: World, trader: int, 
         world.custody.move(trader, buyer, 0, 1)
 
 
-@pytest.mark.parametrize("role", ["stranger", "owner", "gateway", "liquidator"])
-def test_admit__by_anyone_but_the_ledger__reverts(world: World, role: str) -> None:
+LEDGER_VERBS: dict[str, Callable[[World, int], None]] = {
+    "pay_claim": lambda w, a: w.custody.pay_claim(a, RECEIVER, USD),
+    "credit": lambda w, _: w.custody.credit(RECEIVER, USD),
+    "socialise": lambda w, _: w.custody.socialise(USD),
+    "distribute": lambda w, _: w.custody.distribute(0, USD),
+}
+FUND_VERBS: dict[str, Callable[[World], None]] = {
+    "add_insurance": lambda w: w.custody.add_insurance(USD),
+    "use_insurance": lambda w: w.custody.use_insurance(USD),
+    "pay_insurance": lambda w: w.custody.pay_insurance(RECEIVER, USD),
+}
+
+
+@pytest.mark.parametrize("verb", LEDGER_VERBS)
+@pytest.mark.parametrize("role", ["stranger", "owner", "gateway", "liquidator", "fund", "vault"])
+def test_ledger_verb__by_anyone_but_the_ledger__reverts(
+    world: World, trader: int, role: str, verb: str
+) -> None:
     callers = {
         "stranger": RECEIVER,
         "owner": world.owner,
         "gateway": world.gateway.address,
         "liquidator": world.liquidator.address,
+        "fund": world.fund.address,
+        "vault": world.vault.address,
     }
     with boa.env.prank(callers[role]), boa.reverts("not ledger"):
-        world.custody.admit(RECEIVER, USD)
+        LEDGER_VERBS[verb](world, trader)
+
+
+@pytest.mark.parametrize("verb", FUND_VERBS)
+@pytest.mark.parametrize("role", ["stranger", "owner", "gateway", "liquidator", "ledger", "vault"])
+def test_fund_verb__by_anyone_but_the_fund__reverts(world: World, role: str, verb: str) -> None:
+    callers = {
+        "stranger": RECEIVER,
+        "owner": world.owner,
+        "gateway": world.gateway.address,
+        "liquidator": world.liquidator.address,
+        "ledger": world.ledger.address,
+        "vault": world.vault.address,
+    }
+    with boa.env.prank(callers[role]), boa.reverts("not fund"):
+        FUND_VERBS[verb](world)

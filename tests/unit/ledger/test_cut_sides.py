@@ -35,7 +35,7 @@ def deleverage(world: World, account: int, charge: int = 0) -> None:
     with world.as_liquidator():
         _, closed = world.ledger.close_at_mark(account, 0)
         for leg in closed:
-            world.ledger.deleverage(leg.market, leg.size, charge)
+            world.ledger.deleverage(leg.market, leg.size < 0, abs(leg.size), charge)
 
 
 @pytest.fixture(params=["shorts", "longs", "both"])

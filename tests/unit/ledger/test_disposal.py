@@ -41,7 +41,9 @@ VERBS: dict[str, Callable[[World, int, int], None]] = {
     "take_over": lambda w, a, b: w.ledger.take_over(a, b, BTC, WAD, PRICE, 0),
     "pay_for_collateral": lambda w, a, b: w.ledger.pay_for_collateral(a, b, 1),
     "close_at_mark": lambda w, a, _: w.ledger.close_at_mark(a, 0),
-    "deleverage": lambda w, *_: w.ledger.deleverage(BTC, 0, 0),
+    "pay": lambda w, a, b: w.ledger.pay(a, b, 1),
+    "reward": lambda w, a, _: w.ledger.reward(a, w.owner, 1),
+    "deleverage": lambda w, *_: w.ledger.deleverage(BTC, True, 0, 0),
     "write_off": lambda w, a, _: w.ledger.write_off(a, 0, 0),
 }
 
@@ -329,11 +331,15 @@ def test_deleverage__cuts_every_opposite_position_by_the_same_fraction(
     held = [size for _, _, size in deals]
     with world.as_liquidator():
         _, closed = world.ledger.close_at_mark(loser, 0)
-        expected, finals = twin.cut(market_twin(world), sign * 3 * WAD, charge, PRICE)
-        world.ledger.deleverage(BTC, sign * 3 * WAD, charge)
+        expected, finals = twin.cut(
+            market_twin(world), 3 * WAD, charge, PRICE, is_long=not is_long
+        )
+        world.ledger.deleverage(BTC, not is_long, 3 * WAD, charge)
         emitted = events(world.ledger)
     side = world.market().short if is_long else world.market().long
-    assert emitted == [("Deleveraged", BTC, sign * 3 * WAD, charge, side.scale, side.credit)]
+    assert emitted == [
+        ("Deleveraged", BTC, not is_long, 3 * WAD, charge, side.scale, side.credit)
+    ]
     assert (closed[0].size, closed[0].loss) == (sign * 3 * WAD, 0)
     assert (market_twin(world), finals) == (expected, {})
     left = sum(held) - 3 * WAD
@@ -355,13 +361,13 @@ def test_deleverage__side_left_with_a_thousand_wei__goes_on_with_less_it_settles
     with world.as_liquidator():
         world.ledger.close_at_mark(loser, 0)
         with boa.env.anchor():
-            world.ledger.deleverage(BTC, 3 * WAD, 0)
+            world.ledger.deleverage(BTC, False, 3 * WAD, 0)
             assert world.market().short.epoch == 0
         # as if more had been closed: the shorts keep 1,000 and 999 wei
         with boa.env.anchor():
-            world.ledger.deleverage(BTC, 3 * WAD + 10**15 - 10**10, 0)
+            world.ledger.deleverage(BTC, False, 3 * WAD + 10**15 - 10**10, 0)
             assert world.market().short.epoch == 0
-        world.ledger.deleverage(BTC, 3 * WAD + 10**15 - 999, 0)
+        world.ledger.deleverage(BTC, False, 3 * WAD + 10**15 - 999, 0)
     market = world.market()
     assert (market.long.epoch, market.short.epoch) == (1, 1)
     assert (market.long.total, market.short.total) == (0, 0)
@@ -379,10 +385,10 @@ def test_deleverage__scale_below_its_least__settles_the_market(world: World) -> 
     with world.as_liquidator():
         world.ledger.close_at_mark(loser, 0)
         with boa.env.anchor():
-            world.ledger.deleverage(BTC, 100 * WAD + 10**15 - keep, 0)
+            world.ledger.deleverage(BTC, False, 100 * WAD + 10**15 - keep, 0)
             assert world.market().short.epoch == 0
             assert world.market().short.scale >= 10**18
-        world.ledger.deleverage(BTC, 100 * WAD + 10**15 - keep + 2 * 10**6 + 1_000_000, 0)
+        world.ledger.deleverage(BTC, False, 100 * WAD + 10**15 - keep + 2 * 10**6 + 1_000_000, 0)
     assert world.market().short.epoch == 1
 
 
@@ -394,7 +400,7 @@ def test_deleverage__everyone__ends_both_epochs_at_the_mark(
     value = world.health(short).equity
     with world.as_liquidator():
         world.ledger.close_at_mark(long, 0)
-        world.ledger.deleverage(BTC, 3 * WAD, 60 * USD)
+        world.ledger.deleverage(BTC, False, 3 * WAD, 60 * USD)
     names = [event[0] for event in events(world.ledger)]
     assert names == ["Deleveraged", "MarketSettled"]
     assert world.health(short).requirement == 0
@@ -406,7 +412,7 @@ def test_deleverage__everyone__ends_both_epochs_at_the_mark(
 
 def test_deleverage__empty_opposite_side__settles_and_charges_nobody(world: World) -> None:
     with world.as_liquidator():
-        world.ledger.deleverage(BTC, WAD, 0)
+        world.ledger.deleverage(BTC, False, WAD, 0)
     assert world.market().long.epoch == 1
     assert world.market().net == 0
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import boa
 import pytest
 
-from tests.support.world import UNIT, USD, WAD_PER_UNIT, World, events_of
+from tests.support.world import SETTLEMENT, UNIT, USD, WAD_PER_UNIT, World, events_of
 
 
 def socialise(world: World, amount: int) -> None:
@@ -32,10 +32,12 @@ def test_withdraw__with_a_deficit__pays_the_ratio_and_writes_a_ticket(world: Wor
     paid = 300 * 1_000 * USD // 1_250 // WAD_PER_UNIT * WAD_PER_UNIT
     assert paid == 240 * USD
     owner = world.owner_of(first)
-    assert events_of(world.ledger, "Withdrawn") == [("Withdrawn", first, 300 * USD, paid, owner)]
+    assert events_of(world.ledger, "Withdrawn") == [("Withdrawn", first, 300 * USD, owner)]
+    assert events_of(world.ledger, "TicketIssued") == [("TicketIssued", first, 60 * USD)]
+    assert events_of(world.ledger, "Paid") == [("Paid", owner, SETTLEMENT, paid, 0)]
     assert world.token.balanceOf(owner) == 240 * UNIT
     assert world.custody.ticket_of(first)[0] == 60 * USD
-    assert tuple(world.custody.totals()) == (760 * USD, 190 * USD, 60 * USD, 0)
+    assert tuple(world.custody.totals()) == (760 * USD, 190 * USD, 60 * USD, 0, 0, 0)
     assert world.cash(first) == 0
     assert world.custody.ticket_of(second)[0] == 0
 
@@ -82,23 +84,27 @@ def test_withdraw__random_amounts__h_never_falls_and_books_agree(world: World) -
         world.withdraw(saver, min(units, most))
         claim = min(units, most) * WAD_PER_UNIT
         after = world.custody.totals()
-        paid = before.tokens - after.tokens
+        insured = after.insurance - before.insurance
+        paid = before.tokens - after.tokens - insured
         whole = before.tokens + before.deficit
         assert paid == claim * before.tokens // whole // WAD_PER_UNIT * WAD_PER_UNIT
         assert before.deficit - after.deficit == min(claim - paid, before.deficit)
         assert after.tickets - before.tickets == claim - paid
+        assert insured == claim - paid - (before.deficit - after.deficit)
         assert ratio(world) >= h
         h = ratio(world)
 
 
 def test_withdraw__one_unit_at_a_tiny_deficit__pays_nothing_and_clears_it(world: World) -> None:
-    """A remainder of the unit that D_h no longer covers is the protocol's."""
+    """A remainder of the unit that D_h no longer covers is the insurance fund's."""
     saver = world.open("saver", 1_000)
     socialise(world, 5)
     world.withdraw(saver, 1)
     assert world.token.balanceOf(world.owner_of(saver)) == 0
     totals = world.custody.totals()
-    assert tuple(totals) == (1_000 * USD, 0, WAD_PER_UNIT, WAD_PER_UNIT - 5)
+    rest = WAD_PER_UNIT - 5
+    assert tuple(totals) == (1_000 * USD - rest, 0, WAD_PER_UNIT, rest, 0, 0)
+    assert totals.tokens == world.cash(saver) + 5, "the loss that nobody had"
     assert world.custody.ticket_of(saver)[0] == WAD_PER_UNIT
     world.withdraw(saver, 1_000 * UNIT - 1)
     assert world.token.balanceOf(world.owner_of(saver)) == 1_000 * UNIT - 1

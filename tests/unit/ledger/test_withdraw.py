@@ -28,15 +28,15 @@ RECEIVER = address_of("receiver")
 def test_withdraw__settled_cash__pays_face_to_the_receiver(world: World) -> None:
     saver = world.open("saver", 100)
     world.withdraw(saver, 40 * UNIT, RECEIVER)
-    ledger = world.ledger.address
+    custody = world.custody.address
     assert events(world.ledger) == [
-        ("Withdrawn", saver, 40 * USD, 40 * USD, RECEIVER),
+        ("Withdrawn", saver, 40 * USD, RECEIVER),
         ("Paid", RECEIVER, SETTLEMENT, 40 * USD, 0),
-        ("Transfer", ledger, RECEIVER, 40 * UNIT),
+        ("Transfer", custody, RECEIVER, 40 * UNIT),
     ]
     assert world.cash(saver) == 60 * USD
     assert world.token.balanceOf(RECEIVER) == 40 * UNIT
-    assert tuple(world.custody.totals()) == (60 * USD, 0, 0, 0)
+    assert tuple(world.custody.totals()) == (60 * USD, 0, 0, 0, 0, 0)
     assert world.custody.ticket_of(saver)[0] == 0
 
 
