@@ -122,6 +122,19 @@ class BackstopVault:
         """[token units]"""
         return self.state.free + self.worth().equity // self.ledger.unit
 
+    def free_up(self, assets: int) -> None:
+        """Bring that many token units back from rings without a position, lowest market first."""
+        for market in sorted(self.state.targets):
+            book = self.ledger.book(self.account_of(market))
+            if self.state.free >= assets:
+                return
+            if not book.legs:
+                cash = positive(book.cash) // self.ledger.unit
+                amount = min(cash, assets - self.state.free)
+                if amount:
+                    self._drain(market, amount)
+        require(self.state.free >= assets, "not enough free")
+
     # --- internals -------------------------------------------------------------------------------
 
     def _drain(self, market: int, amount: int) -> int:
