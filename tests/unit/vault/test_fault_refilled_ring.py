@@ -1,4 +1,4 @@
-"""A fault: `fill_ring` is open to everyone and in every state, so a ring can lose more than its target.
+"""A fault: `fill_ring` is open to everyone in every state: a ring can lose more than its target.
 
 A ring that realised losses (someone took a part of it, or it netted against a book of the other
 side) has cash below its target and is topped up from the stakers' free assets at a stranger's

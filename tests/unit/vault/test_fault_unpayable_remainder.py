@@ -16,7 +16,7 @@ REASON = "a remainder of less than a unit waits for the vault for ever: 'outflow
 
 
 def attacked(world: World) -> tuple[Till, int]:
-    """A staker of 10,000 whose money is in a ring; the attacker's ticket is collected for the vault."""
+    """A staker's 10,000 are in a ring; the attacker's ticket is collected for the vault."""
     till = Till(world)
     shares = till.stake(world.vault, "staker", 10_000 * UNIT)
     with world.as_owner():
@@ -33,7 +33,7 @@ def attacked(world: World) -> tuple[Till, int]:
     world.ledger.sweep(BTC)
     till.collect(attacker, world.vault.address)
     waits = world.custody.waiting(SETTLEMENT, world.vault.address)
-    assert 0 < waits % 10**12
+    assert waits % 10**12 > 0
     till.fees(100 * USD)
     world.ledger.sweep(BTC)  # all is restored: h is 1 again
     assert till.totals().deficit == 0
