@@ -56,6 +56,8 @@ class Till:
     def fees(self, amount: int, market: int = BTC) -> None:
         """The market earns `amount` [USD wad] of fees, to the wei, from two who trade for it."""
         world = self.world
+        if world.state(market) & 3:
+            world.calm(market)
         payer, friend, third = (self.account(f"{name} {market}") for name in ("a", "b", "c"))
         for account in (payer, friend, third):
             self.world.deposit(account, (amount // WAD_PER_UNIT) + 10_000 * UNIT)
