@@ -261,6 +261,7 @@ class Protocol:
 
         def verb() -> int:
             require(self.vault.worth().is_calm, "settling")
+            require(not self.engine.clock()[1], "paused")
             assets = self.vault_shares.leave(owner, shares, self.vault.total_assets())
             self.vault.free_up(assets)
             self.vault.state.free -= assets

@@ -279,13 +279,13 @@ class Checks:
         gained = self._grown(done, "apart insurance")
         assert owed == 0 or gained == 0, "fund before what is owed"
         restored = -self._grown(done, "owing deficit") - self._grown(done, "owing tickets")
-        assert restored >= 0
+        assert restored >= self._grown(done, "restored") >= 0
         self.amounts["restored"] += restored > 0
         assert self._ratio(done.after) >= self._ratio(done.before), "12: h falls"
 
     def _check_collect_ticket(self, done: Outcome, before: dict[int, Health]) -> None:
         paid = self._grown(done, "waiting total")
-        assert paid == -self._grown(done, "apart restored") >= 0
+        assert paid == -self._grown(done, "restored") >= 0
         self.amounts["ticketed"] += paid > 0
 
     def _check_leave(self, done: Outcome, before: dict[int, Health]) -> None:

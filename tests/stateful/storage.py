@@ -98,7 +98,7 @@ def owing(word: int) -> Fields:
 
 
 def apart(word: int) -> Fields:
-    return {"insurance": word >> 128, "restored": bits(word, 0, 128)}
+    return {"insurance": word >> 128, "outgoing": bits(word, 0, 128)}
 
 
 def ticket_index(word: int) -> Fields:
@@ -199,7 +199,8 @@ class Reader:
         for name, holder in (("usdc", stage.custody), ("vault usdc", stage.vault)):
             slot = stage.usdc.slot("erc20.balanceOf", int(holder.address, 16))
             found[f"{name} held"] = stage.usdc.word(slot)
-        held_apart = found["apart insurance"] + found["apart restored"] + found["waiting total"]
+        held_apart = found["apart insurance"] + found["apart outgoing"]
+        found["waiting total"] = found["apart outgoing"] - found["restored"]
         found["vault tokens"] = found["usdc held"] * UNIT - held_apart
         found["weth held"] = stage.weth.word(
             stage.weth.slot("erc20.balanceOf", int(stage.custody.address, 16))
@@ -259,11 +260,12 @@ class Reader:
         rows.append((custody, custody.slot("reserve.owing"), "owing", owing))
         rows.append((custody, custody.slot("reserve.apart"), "apart", apart))
         rows.append((custody, custody.slot("reserve.index_word"), "tickets", ticket_index))
-        slot = custody.slot("outflow.waiting_total", SETTLEMENT_TOKEN)
-        rows.append((custody, slot, "waiting total", plain))
+        rows.append((custody, custody.slot("reserve.restored"), "restored", plain))
         for market in (*MARKETS, INTEREST):
             rows.append((fund, fund.slot("buckets") + market, f"fund {market}", fund_bucket))
         rows.append((vault, vault.slot("free"), "vault free", plain))
+        for market in MARKETS:
+            rows.append((vault, vault.slot("rings.given") + market, f"given {market}", plain))
         for contract, name in ((fund, "fund"), (vault, "vault")):
             rows.append((contract, contract.slot("erc20.totalSupply"), f"{name} supply", plain))
             for holder in (*OWNERS, *LIQUIDATORS):
@@ -400,7 +402,7 @@ class Reader:
         ledger, custody = model.ledger.state, model.custody.state
         reserve = custody.reserve
         yield "owing", {"deficit": reserve.deficit, "tickets": reserve.tickets}
-        yield "apart", {"insurance": reserve.insurance, "restored": reserve.restored}
+        yield "restored", {"": reserve.restored}
         yield "tickets", {"epoch": reserve.epoch, "index": reserve.index}
         yield "vault tokens", {"": reserve.tokens}
         yield "collected", {"": ledger.interest_collected}
@@ -417,6 +419,8 @@ class Reader:
         total = custody.tokens[TOKEN].total if TOKEN in custody.tokens else 0
         yield "token total", {"": total}
         apart = reserve.insurance + reserve.restored + waiting[SETTLEMENT_TOKEN]
+        outgoing = reserve.restored + waiting[SETTLEMENT_TOKEN]
+        yield "apart", {"insurance": reserve.insurance, "outgoing": outgoing}
         yield "waiting total", {"": waiting[SETTLEMENT_TOKEN]}
         yield "usdc held", {"": (reserve.tokens + apart) // UNIT}
         yield "weth held", {"": total + waiting[TOKEN]}
@@ -429,6 +433,8 @@ class Reader:
         for market in (*MARKETS, INTEREST):
             yield f"fund {market}", fields_of(model.fund.bucket(market))
         yield "vault free", {"": model.vault.state.free}
+        for market in MARKETS:
+            yield f"given {market}", {"": model.vault.state.given.get(market, 0)}
         requested = sum(each.amount for each in model.vault_shares.state.deposits.values())
         yield "vault usdc held", {"": model.vault.state.free + requested}
         for shares, name in ((model.fund_shares, "fund"), (model.vault_shares, "vault")):

@@ -32,20 +32,17 @@ def half_lost(world: World) -> tuple[Till, list[int]]:
     return till, shares
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_total_assets__at_half__counts_what_rings_could_be_paid(world: World) -> None:
     half_lost(world)
     assert world.vault.totalAssets() <= 15_000 * UNIT
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_redeem__at_half__first_leaver_is_paid_no_more_than_his_part(world: World) -> None:
     till, shares = half_lost(world)
     paid = till.redeem(world.vault, "first", shares[0])
     assert paid <= 7_500 * UNIT
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_deposit__at_half__is_not_diluted_at_once(world: World) -> None:
     """Who comes in pays for face and owns half of it."""
     till, _ = half_lost(world)

@@ -16,7 +16,7 @@ REASON = "BackstopVault.redeem does not ask whether the protocol is paused"
 
 @pytest.mark.parametrize(
     "name",
-    ["fund", pytest.param("vault", marks=pytest.mark.xfail(strict=True, reason=REASON))],
+    ["fund", "vault"],
 )
 def test_redeem__paused__refused(world: World, name: str) -> None:
     till, target = Till(world), getattr(world, name)

@@ -19,7 +19,6 @@ from .desk import Desk
 REASON = "reduce does not ask for a known price: a pending jump is not in the counted loss"
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_reduce__during_a_pending_jump__costs_no_more_than_the_cap(desk: Desk) -> None:
     desk.ring(100_000, -WAD)
     own = desk.keyed("manager's own", 100_000)

@@ -33,7 +33,6 @@ def only_short_is_the_ring(world: World) -> tuple[int, int]:
     return ring, long
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_resolve__opposite_side_is_the_ring__it_is_charged_before_anyone_else(
     world: World,
 ) -> None:

@@ -16,7 +16,6 @@ from tests.unit.fund.till import Till
 REASON = "anyone refills a losing ring from free assets: a market costs more than its target"
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_fill_ring__a_ring_with_a_losing_position__costs_no_more_than_its_target(
     world: World,
 ) -> None:

@@ -40,7 +40,6 @@ def attacked(world: World) -> tuple[Till, int]:
     return till, shares
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_redeem__after_a_remainder_was_sent__still_pays(world: World) -> None:
     till, shares = attacked(world)
     paid = till.redeem(world.vault, "staker", shares)
@@ -48,7 +47,6 @@ def test_redeem__after_a_remainder_was_sent__still_pays(world: World) -> None:
     assert world.token.balanceOf(address_of("staker")) == paid
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_collect__of_the_vaults_own_ticket__pays_though_it_is_no_whole_unit(world: World) -> None:
     """Without any attacker: what is restored of a ring's ticket is hardly ever a whole unit."""
     till = Till(world)

@@ -31,7 +31,6 @@ def debtor_and_winner(world: World) -> tuple[Till, int, int]:
     return till, debtor, winner
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_withdraw__more_than_t__never_pays_with_the_insurance_funds_tokens(world: World) -> None:
     till, _, winner = debtor_and_winner(world)
     claim = world.cash(winner) // WAD_PER_UNIT
@@ -41,7 +40,6 @@ def test_withdraw__more_than_t__never_pays_with_the_insurance_funds_tokens(world
     assert till.held() >= insurance
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_withdraw__more_than_t__leaves_the_debtor_able_to_add_collateral(world: World) -> None:
     _, debtor, winner = debtor_and_winner(world)
     with suppress(boa.BoaError):
@@ -50,7 +48,6 @@ def test_withdraw__more_than_t__leaves_the_debtor_able_to_add_collateral(world: 
     world.deposit_collateral(debtor, 0, token, 1)
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_withdraw__more_than_t__payments_that_wait_stay_payable(world: World) -> None:
     """What is set apart for a caller of `resolve` cannot be released any more."""
     till, _, winner = debtor_and_winner(world)

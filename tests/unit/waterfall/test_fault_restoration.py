@@ -34,7 +34,6 @@ def left_by_most(world: World, stayer_usd: int) -> Till:
     return till
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_sweep__most_left__t_stays_positive_and_withdrawals_work(world: World) -> None:
     till = left_by_most(world, 0)
     world.ledger.sweep(BTC)
@@ -42,7 +41,6 @@ def test_sweep__most_left__t_stays_positive_and_withdrawals_work(world: World) -
     assert totals.tokens >= 0
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_sweep__a_stayer_is_left__h_does_not_fall(world: World) -> None:
     till = left_by_most(world, 200)
     tokens, claims = till.ratio()

@@ -39,7 +39,6 @@ def almost_restored(world: World) -> tuple[Till, int, int]:
     return till, first, second
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_tickets__of_an_epoch_ended_by_its_index__owe_no_more_than_is_restored(
     world: World,
 ) -> None:
@@ -53,7 +52,6 @@ def test_tickets__of_an_epoch_ended_by_its_index__owe_no_more_than_is_restored(
     assert owed <= till.totals().restored
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_collect__of_an_epoch_ended_by_its_index__leaves_custody_readable(world: World) -> None:
     till, first, second = almost_restored(world)
     till.hole(2_000 * USD, till.account("nobody"))
