@@ -32,7 +32,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from oracle.feeds.bars import FROZEN, HOUR, MAX_PRICE, Bars, bars_of, concat
+from oracle.feeds.bars import FROZEN, HOUR, Bars, bars_of, concat
 from oracle.feeds.errors import FeedError
 from oracle.feeds.series import KINDS, Series, column_of, join, series_of
 from oracle.feeds.table import SUFFIXES, TIMES, Table, read_header, read_table
@@ -151,23 +151,6 @@ def is_panel(path: Path) -> bool:
     return path.name.split(".", 1)[0] in PANEL and not {"close", "price"} & set(read_header(path))
 
 
-def check_file(path: Path, frozen: int = FROZEN) -> str:
-    """Read one file of bars, of a panel or of series; what it holds, in words.
-
-    Raises:
-        FeedError: the first bad row.
-    """
-    table = read_table(path)
-    if is_panel(path):
-        columns = [_one_side(table, name) for name in table.cells if name not in TIMES]
-        return f"{len(table)} times, {sum(columns)} coins of a panel"
-    if any(name in table for name in KINDS):
-        found = series_of(table)
-        return f"{len(table)} rows of {column_of(table)}, {len(found)} series"
-    bars = bars_of(table, None, frozen)
-    return f"{len(bars)} bars of {bars.period} s, {len(bars.gaps())} gaps"
-
-
 def _files(folder: Path) -> list[Path]:
     return sorted(
         path for path in folder.iterdir() if path.is_file() and path.name.endswith(SUFFIXES)
@@ -212,13 +195,6 @@ def _columns(place: Path, parts: Mapping[str, Table]) -> Iterator[tuple[str, Tab
         listed = np.array([any(row) for row in zip(*(cells[name] for name in parts), strict=True)])
         if listed.any():
             yield coin.upper(), every.where(listed)
-
-
-def _one_side(table: Table, coin: str) -> bool:
-    """Whether a coin of one side of a panel was ever listed; its cells and the times checked."""
-    table.rising(table.times())
-    prices = table.between(coin, 0.0, MAX_PRICE, open_low=True, blank=True)
-    return bool(np.isfinite(prices).any())
 
 
 def _joined(symbol: str, parts: list[tuple[str, Data]], glue: Callable[[Data, Data], Data]) -> Data:
