@@ -17,7 +17,7 @@ from tenacity import Retrying
 from oracle.chain import Call, ChainError, Client, Function, Reverted
 from oracle.feeds.errors import FeedError
 from oracle.feeds.http import policy
-from oracle.feeds.quotes import SKEW, Quote, to_wad
+from oracle.feeds.quotes import SKEW, Quote, shown, to_wad
 
 LATEST: Final = Function("latestRoundData()", ("uint80", "int256", "uint256", "uint256", "uint80"))
 DECIMALS: Final = Function("decimals()", ("uint8",))
@@ -75,7 +75,7 @@ class Chainlink:
         _check_age(updated, now, feed.heartbeat + self._margin, source)
         self._check_bounds(answer, aggregator, source)
         if isinstance(decimals, ChainError) or decimals > 36:
-            raise FeedError(f"{source}: decimals {decimals} cannot be used.")
+            raise FeedError(f"{source}: decimals {shown(decimals)} cannot be used.")
         price = to_wad(Decimal(answer).scaleb(-decimals), source, "answer")
         return Quote(self._name, symbol, price, updated)
 
@@ -114,8 +114,8 @@ def _is_failure(answer: object) -> bool:
 
 def _answer(latest: object, source: str) -> tuple[int, int]:
     """The price and its time from latestRoundData."""
-    if isinstance(latest, ChainError):
-        raise FeedError(f"{source}: latestRoundData is refused ({latest}).".replace(".).", ")."))
+    if isinstance(latest, Reverted):
+        raise FeedError(f"{source}: latestRoundData reverts ({latest.reason}).")
     assert isinstance(latest, tuple)
     round_id, answer, _, updated, answered_in = latest
     if answered_in < round_id:

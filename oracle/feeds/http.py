@@ -18,6 +18,7 @@ from oracle.feeds.errors import FeedError
 
 ATTEMPTS: Final = 3
 MAX_BODY: Final = 32 * 2**20
+PIECE: Final = 2**14
 BUSY: Final = (408, 425, 429)
 
 
@@ -72,7 +73,7 @@ def _once(url: str, params: Mapping[str, str], source: str, timeout: float) -> A
 
 def _body(response: requests.Response, deadline: float, late: str) -> bytes:
     body = b""
-    for piece in response.iter_content(2**16):
+    for piece in response.iter_content(PIECE):
         body += piece
         if time.monotonic() > deadline:
             raise Passing(late)

@@ -383,7 +383,10 @@ def _exchange(venue: Venue) -> Any:
     """ccxt's object, with texts for numbers and its hosts replaced where asked."""
     if venue.id not in ccxt.exchanges:
         raise FeedError(f"{venue.id}: there is no such exchange.")
-    exchange = getattr(ccxt, venue.id)({"timeout": int(venue.timeout * 1000), **venue.options})
+    # ccxt's own limit must not fire with ours: of two cancellations at once asyncio loses one, and
+    # the venue would be asked again.
+    longest = 2 * max(venue.timeout, venue.load_timeout)
+    exchange = getattr(ccxt, venue.id)({"timeout": int(longest * 1000), **venue.options})
     exchange.number = str  # ccxt's own checks drop what is neither text, int nor float
     if venue.url is not None:
         exchange.urls["api"] = _moved(exchange.urls["api"], venue.url.rstrip("/"))

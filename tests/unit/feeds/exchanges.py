@@ -29,10 +29,7 @@ class ExchangeServer:
     """
 
     def __init__(self) -> None:
-        self.price = {"BTC": "60000.5"}
-        self.now_ms = int(time.time() * 1000)
-        self.faults: dict[str, Fault] = {}
-        self.asked: Counter[str] = Counter()
+        self.reset()
         self.routes: dict[str, Callable[[dict[str, str]], Any]] = {
             "/fapi/v1/exchangeInfo": self._binance_markets,
             "/fapi/v1/premiumIndex": self._binance_premium,
@@ -63,6 +60,13 @@ class ExchangeServer:
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
+
+    def reset(self) -> None:
+        """No faults, the first price, nobody asked, now."""
+        self.price = {"BTC": "60000.5"}
+        self.now_ms = int(time.time() * 1000)
+        self.faults: dict[str, Fault] = {}
+        self.asked: Counter[str] = Counter()
 
     @property
     def url(self) -> str:
