@@ -121,11 +121,12 @@ def _ask(
     # Imported here: ccxt takes a second to load, which `--help` and `check` need not wait for.
     from oracle.feeds.venues import Venues, known_venue
 
+    names = [name.strip() for name in names]
     hosts = dict(_pair(url) for url in urls)
-    venues = [
-        replace(known_venue(name.strip()), timeout=timeout, url=hosts.get(name.strip()))
-        for name in names
-    ]
+    for name in hosts:
+        if name not in names:
+            raise click.BadParameter(f"{name} is not among the venues.", param_hint="--url")
+    venues = [replace(known_venue(name), timeout=timeout, url=hosts.get(name)) for name in names]
     with Venues(venues) as live:
         return live.quotes(symbol)
 

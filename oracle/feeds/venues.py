@@ -227,7 +227,7 @@ class LiveVenue:
         return make_book(self.venue.id, symbol, said.get("bids"), said.get("asks"), when, size)
 
     async def _fetch_price(self, market: str) -> Any:
-        if self.venue.price == "mark" and self._exchange.has.get("fetchMarkPrice"):
+        if self.venue.price != "mid" and self._exchange.has.get("fetchMarkPrice"):
             return await self._exchange.fetch_mark_price(market)
         return await self._exchange.fetch_ticker(market)
 

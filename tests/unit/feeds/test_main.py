@@ -55,6 +55,13 @@ def test_show_refuses_an_exchange_that_does_not_exist() -> None:
     assert (result.exit_code, result.output) == (1, "Error: nowhere: there is no such exchange.\n")
 
 
+@pytest.mark.parametrize("url", ["okx", "okx=ftp://x", "bitget=http://127.0.0.1:9"])
+def test_show_refuses_a_host_it_cannot_use(url: str) -> None:
+    result = CliRunner().invoke(main, ["show", "BTC", "--venues", "okx", "--url", url])
+    assert result.exit_code == 2
+    assert "--url" in result.output
+
+
 def test_check_says_what_every_recorded_file_holds() -> None:
     files = sorted(str(path) for path in DATA.rglob("*.csv.gz"))
     result = CliRunner(mix_stderr=False).invoke(main, ["check", *files])

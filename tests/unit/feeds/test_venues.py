@@ -378,6 +378,17 @@ def test_the_middle_of_the_book_can_be_the_price(server: ExchangeServer) -> None
         assert "is not below ask" in live.quotes("BTC")[1][0].reason
 
 
+def test_the_index_can_be_the_price(server: ExchangeServer) -> None:
+    venues = [
+        replace(known_venue(name), url=server.url, price="index") for name in ("binance", "bybit")
+    ]
+    with Venues(venues) as live:
+        edit: Callable[[Any], Any] = lambda a: _set(a, "markPrice", "999999")  # noqa: E731
+        for name in ("binance", "bybit"):
+            server.faults[PRICE_PATH[name]] = Fault(edit=edit)
+        assert [quote.price for quote in live.quotes("BTC")[0]] == [60_000_500 * 10**15] * 2
+
+
 def test_an_exchange_that_does_not_exist_is_refused() -> None:
     with pytest.raises(FeedError, match=r"^nowhere: there is no such exchange\.$"):
         known_venue("nowhere")
