@@ -284,7 +284,7 @@ def _sliding_tail(sample: FloatArray, level: float, count: int, least: int) -> F
     size = sample.size
     # One more than a full sample's tail needs, to notice values equal to the quantile outside it.
     wanted = min(count, count - int(level * (count - 1)) + 1)
-    largest = _sliding_largest(sample, count, wanted)
+    largest = sliding_largest(sample, count, wanted)
     held = np.minimum(np.arange(size + 1), count)
     position = level * np.maximum(held - 1, 0)
     below = position.astype(np.int64)
@@ -306,7 +306,7 @@ def _sliding_tail(sample: FloatArray, level: float, count: int, least: int) -> F
     return found
 
 
-def _sliding_largest(sample: FloatArray, count: int, wanted: int) -> FloatArray:
+def sliding_largest(sample: FloatArray, count: int, wanted: int) -> FloatArray:
     """(m + 1, wanted) largest values of sample[max(0, e - count):e], falling; -inf where fewer.
 
     The samples that end at e0 .. e0 + run - 1 share ``core``; each adds a slice of the same length
