@@ -164,9 +164,9 @@ def estimate_series(bars: Bars, model: TailModel, sides: Sequence[Side] = BOTH) 
     """`estimate` at the end of every bar of a history, in one pass.
 
     The recursion and the residuals run through instead of starting anew in each window of
-    `model.window_bars`, so an entry differs from `estimate` by what is left of a seed that old:
-    ``lam ** (window_bars - seed_bars)``, 8e-8 of a variance by default; and where gaps leave fewer
-    than `model.residuals` usable windows in one window, it has older ones.
+    `model.window_bars`, so an entry differs from `estimate` by what is left of a window's seed in
+    its oldest residuals, 1e-4 of a shortfall by default; and where gaps leave fewer than
+    `model.residuals` usable windows in one window, it has older ones.
 
     Raises:
         RiskError: no bar ends with enough behind it.
