@@ -20,9 +20,10 @@ import click
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from oracle.calibration.history import load_history
+from oracle.calibration.history import load_histories
 from oracle.chain import ChainError, Client, Function
-from oracle.feeds.bars import Bars, FeedError
+from oracle.feeds.bars import Bars
+from oracle.feeds.errors import FeedError
 from oracle.models.tails import CostModel, RiskError, TailModel
 from oracle.policy import (
     Calibration,
@@ -323,8 +324,8 @@ def _bytes32(text: str) -> bytes:
     "--data",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of public bars: mark_1h/SYMBOL.csv[.gz] and perp_1h/SYMBOL.csv[.gz], or "
-    "SYMBOL.csv[.gz] with prices and volume.",
+    help="Folder of public bars: mark_1h/SYMBOL.csv and perp_1h/SYMBOL.csv, or SYMBOL.csv with "
+    "prices and volume; also csv.gz and parquet.",
 )
 @click.option("--rpc", help="Node to read a transaction from, such as http://127.0.0.1:8545.")
 @click.option(
@@ -445,11 +446,11 @@ def _calldata(sent: Any, hash_: str) -> bytes:
 
 
 def _sources(symbols: Mapping[str, str], data: Path) -> dict[str, Source]:
-    found = {}
-    for symbol, source in symbols.items():
-        history = load_history(data, source)
-        found[symbol] = Source(history.mark, history.traded)
-    return found
+    histories = load_histories(data, sorted(set(symbols.values())))
+    return {
+        symbol: Source(histories[source].mark, histories[source].traded)
+        for symbol, source in symbols.items()
+    }
 
 
 def _source_name(line: Mapping[str, Any]) -> str:

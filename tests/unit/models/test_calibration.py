@@ -12,11 +12,12 @@ from click.testing import CliRunner
 
 from oracle.calibration.command import cli
 from oracle.calibration.derive import Derived, Terms, daily_moves, derive_market, derive_token
-from oracle.calibration.history import History, load_history, read_bars, symbols_in
+from oracle.calibration.history import History, load_histories
 from oracle.calibration.report import as_change, as_markdown, as_report, write
 from oracle.engine.listing import check_rows
 from oracle.engine.tiers import TierRow
-from oracle.feeds.bars import HOUR, Bars, FeedError
+from oracle.feeds.bars import HOUR, Bars
+from oracle.feeds.errors import FeedError
 from oracle.models.fhs import Side
 from oracle.models.haircuts import PegRisk
 from oracle.models.tails import RiskError, TailModel, estimate, estimate_series, needs
@@ -227,35 +228,33 @@ def folder(tmp_path: Path, histories: dict[str, History]) -> Path:
 
 
 def test_a_folder_is_read_in_parts(folder: Path, histories: dict[str, History]) -> None:
-    assert symbols_in(folder) == ["AAA", "BBB"]
-    aaa, bbb = load_history(folder, "AAA"), load_history(folder, "BBB")
+    seen: list[str] = []
+    found = load_histories(folder, progress=lambda path: seen.append(path.name))
+    aaa, bbb = found["AAA"], found["BBB"]
+    assert list(found) == ["AAA", "BBB"]
+    assert len(seen) == 4
     assert (aaa.has_mark, bbb.has_mark) == (True, False)
     assert [gap.missing for gap in aaa.mark.gaps()] == [100]
     assert np.array_equal(aaa.mark.close[:1200], histories["AAA"].mark.close[:1200])
-    inside = np.clip(aaa.mark.close[:1199], aaa.mark.low[1:1200], aaa.mark.high[1:1200])
-    assert np.array_equal(aaa.mark.open[1:1200], inside)
-    flat = folder / "perp_1h"
-    assert np.array_equal(load_history(flat, "BBB").mark.close, bbb.mark.close)
+    assert np.array_equal(aaa.traded.volume, histories["AAA"].traded.volume)
+    flat = load_histories(folder / "perp_1h", ["BBB"])
+    assert list(flat) == ["BBB"]
+    assert np.array_equal(flat["BBB"].mark.close, bbb.mark.close)
 
 
-def test_bad_files_are_named(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(FeedError, match="no CSV file of a market"):
-        symbols_in(tmp_path / "empty")
-    with pytest.raises(FeedError, match="CCC: there is no CSV"):
-        load_history(folder, "CCC")
+def test_what_a_folder_lacks_is_named(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(FeedError, match="CCC is not in it"):
+        load_histories(folder, ["CCC"])
+    with pytest.raises(FeedError, match="AAA lacks"):
+        load_histories(folder / "mark_1h", ["AAA"])
+    with pytest.raises(FeedError, match="no market has"):
+        load_histories(folder / "mark_1h")
+    with pytest.raises(FeedError, match="no such folder"):
+        load_histories(tmp_path / "none")
     bad = folder / "perp_1h" / "BAD.csv"
-    bad.write_text("ts,high,low,close\n0,2,1,1.5\n3600,nan,1,1.5\n")
+    bad.write_text("ts,open,high,low,close,volume\n0,1,2,1,1.5,1\n3600,1,nan,1,1.5,1\n")
     with pytest.raises(FeedError, match=r"BAD.csv: row 3"):
-        read_bars(bad)
-    bad.write_text("ts,high,low,close\n0,2,1,1.5\n")
-    with pytest.raises(FeedError, match="no column volume"):
-        load_history(folder, "BAD")
-    bad.write_bytes(b"\xff\xfe")
-    with pytest.raises(FeedError, match="cannot be read"):
-        read_bars(bad)
-    bad.write_text("")
-    with pytest.raises(FeedError, match="no column"):
-        read_bars(bad)
+        load_histories(folder)
 
 
 def test_a_report_can_be_voted_on(tmp_path: Path, derived: Derived, token: Derived) -> None:
@@ -298,7 +297,8 @@ def test_the_command_writes_what_it_says(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--market", "ZZZ"], "ZZZ: there is no CSV file of it."),
+        (["--market", "ZZZ"], "ZZZ is not in it."),
+        (["--token", "W=ZZZ"], "ZZZ, which W is worth, is not in it."),
         (["--token", "WETH"], "not of the form"),
         (["--token", "X=AAA:2:3"], "not of the form"),
         (["--until", "yesterday"], "no day like"),

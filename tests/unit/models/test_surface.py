@@ -53,9 +53,9 @@ def _captures() -> dict[tuple[int, str], tuple[Chain, np.ndarray, np.ndarray]]:
             for name in ("t", "strike", "bid", "ask", "mark", "iv", "fut")
         }
         forward = column["fut"]  # inverse options: prices are in coin
-        chain = Chain(
+        chain = Chain.of_coins(
             column["t"], np.array([r["cp"] == "C" for r in mine]), column["strike"], forward,
-            column["bid"] * forward, column["ask"] * forward,
+            column["bid"], column["ask"],
         )  # fmt: skip
         found[key] = (chain, column["mark"] * forward, column["iv"])
     return found
