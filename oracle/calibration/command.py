@@ -57,6 +57,12 @@ def cli() -> None:
     help="A collateral token worth SYMBOL; with a promise behind it, the worst discount on record "
     "(such as .08) and the hours until it can be redeemed.",
 )
+@click.option(
+    "--wrong-way/--no-wrong-way",
+    default=True,
+    show_default=True,
+    help="Raise a token's haircut by how much it falls when positions in the markets lose.",
+)
 @click.option("--until", metavar="DATE", help="Read nothing after this UTC day (2025-06-30).")
 @click.option("--years", default=LOOK_BACK_YEARS, show_default=True, help="Look-back.")
 @click.option(
@@ -67,6 +73,7 @@ def markets(
     folder: Path,
     chosen: tuple[str, ...],
     tokens: tuple[str, ...],
+    wrong_way: bool,
     until: str | None,
     years: int,
     out: Path,
@@ -98,7 +105,7 @@ def markets(
             progress.advance(task)
         for name, symbol, peg in named:
             progress.update(task, description=f"Calibrating {name}")
-            others = [histories[each] for each in wanted]
+            others = [histories[each] for each in wanted] if wrong_way else []
             if symbol not in histories:
                 raise FeedError(f"{folder.name}: {symbol}, which {name} is worth, is not in it.")
             derived.append(derive_token(name, histories[symbol], terms, others, peg))

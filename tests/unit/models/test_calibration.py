@@ -57,20 +57,31 @@ def token(histories: dict[str, History]) -> Derived:
     return derive_token("TOK", histories["AAA"], _terms(), list(histories.values()), peg)
 
 
-def test_a_series_is_the_estimate_at_each_time(histories: dict[str, History]) -> None:
-    mark = histories["AAA"].mark
-    series = estimate_series(mark, MODEL)
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_a_series_is_the_estimate_at_each_time(
+    histories: dict[str, History], unbiased: bool
+) -> None:
+    mark, model = histories["AAA"].mark, replace(MODEL, unbiased=unbiased)
+    series = estimate_series(mark, model)
     assert len(series) > 1000
     for k in (0, 500, len(series) - 1):
         end = int(np.searchsorted(mark.ts + HOUR, series.ts[k], side="right"))
-        whole = estimate(mark.slice(0, end), MODEL)  # all that was known, not a window of it
+        whole = estimate(mark.slice(0, end), model)  # all that was known, not a window of it
         assert whole.ts[0] == series.ts[k]
         assert series.shortfalls[k] == pytest.approx(whole.shortfalls[0], rel=1e-12)
         assert series.call[k] == pytest.approx(whole.call[0], rel=1e-12)
         assert series.sigma[k] == pytest.approx(whole.sigma[0], rel=1e-12)
-    one = estimate(mark.slice(1000, 1600), MODEL)
+    one = estimate(mark.slice(1000, 1600), model)
     at = int(np.searchsorted(series.ts, one.ts[0]))
     assert series.shortfalls[at] == pytest.approx(one.shortfalls[0], rel=0.05)
+
+
+def test_an_unbiased_shortfall_is_not_lower(histories: dict[str, History]) -> None:
+    mark = histories["AAA"].mark
+    plain = estimate_series(mark, MODEL)
+    honest = estimate_series(mark, replace(MODEL, unbiased=True))
+    assert (honest.shortfalls >= plain.shortfalls).all()
+    assert honest.shortfalls.mean() > 1.01 * plain.shortfalls.mean()
 
 
 def test_the_series_looks_back_only_and_scales(histories: dict[str, History]) -> None:
