@@ -140,7 +140,7 @@ def test_tomorrow_moves_no_column_of_today(i: int) -> None:
     rng = np.random.default_rng(3)
     moves, sigma = np.abs(rng.standard_t(4, (2, 600))), np.exp(rng.normal(0, 0.1, 601))
     before = rolling_evt(moves, sigma, 2, (0.99, 0.999), count=400, least=300, refit=24)
-    moves[:, i:] *= 5.0  # windows from bar i on see prices from i on
+    moves[:, i - 1 :] *= 5.0  # windows of two bars from bar i - 1 on see prices from i on
     sigma[i + 1 :] *= 2.0
     after = rolling_evt(moves, sigma, 2, (0.99, 0.999), count=400, least=300, refit=24)
     for name in ("value_at_risk", "expected_shortfall"):

@@ -201,6 +201,9 @@ def test_a_hedged_book_of_one_asset_twice_has_no_tail() -> None:
     assert flat.expected_shortfall == pytest.approx(0.0, abs=1e-6)
     assert both.expected_shortfall == pytest.approx(2 * alone.expected_shortfall)
     assert alone.value_at_risk == pytest.approx(1e6 * np.quantile(-returns[0], 0.99))
+    sigma[:, -1] = 0.03  # today is three times as wild
+    wilder = portfolio_tail(returns, sigma, np.array([1e6, 0.0]), 0.99)
+    assert wilder.value_at_risk == pytest.approx(3 * alone.value_at_risk)
 
 
 def test_dates_that_an_asset_lacks_are_left_out() -> None:

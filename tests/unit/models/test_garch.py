@@ -101,6 +101,9 @@ def test_a_known_process_is_found_again() -> None:
     assert fit.nu == pytest.approx(6.0, rel=0.25)
     assert fit.skew == pytest.approx(0.0, abs=0.06)
     assert 0.9 < fit.persistence < 1.0
+    assert fit.persistence == fit.alpha + 0.5 * fit.gamma + fit.beta
+    leveraged = fit_garch(_sp500(), innovations="normal")
+    assert leveraged.persistence == leveraged.alpha + leveraged.gamma / 2 + leveraged.beta
 
 
 @settings(max_examples=8, deadline=None)
