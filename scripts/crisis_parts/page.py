@@ -1,0 +1,2 @@
+def render(replay, report):
+    return ""
