@@ -61,8 +61,9 @@ class Tally:
     deficit: int = 0
     overshoot: int = 0
     insolvency: int = 0  # deficits nobody paid, and what winners did not own
-    bankrupt: set[int] = field(default_factory=set)
-    winners: set[int] = field(default_factory=set)
+    closed: set[int] = field(default_factory=set)  # because they failed
+    bankrupt: set[int] = field(default_factory=set)  # those of them with E < 0
+    winners: set[int] = field(default_factory=set)  # E >= 0, opposite to one that left a deficit
     touched: set[int] = field(default_factory=set)
     losses: dict[int, int] = field(default_factory=dict)
 
@@ -155,11 +156,12 @@ class RankedVenue:
         tally.deficit += result.deficit
         tally.overshoot += result.overshoot
         tally.insolvency += result.insolvency_left
-        poor = {account.is_long for account in accounts if account.equity_at(mark) < 0}
+        poor = {accounts[k].is_long for k in closing if accounts[k].equity_at(mark) < 0}
         for k, (i, account) in enumerate(live):
             owned = account.equity_at(mark)
-            if k in closing or owned < 0:
+            if k in closing:
                 self._remove(i, positive(owned))
+                tally.closed.add(i)
                 if owned < 0:
                     tally.bankrupt.add(i)
                 continue
@@ -170,7 +172,6 @@ class RankedVenue:
     def _take(self, i: int, account: Account, owned: int, closed: int, loss: int) -> None:
         if not closed and not loss:
             return
-        self.tally.winners.add(i)
         self.tally.touched.add(i)
         self.tally.losses[i] = self.tally.losses.get(i, 0) + loss
         if closed:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from oracle.chain import Call, ChainError, Client, revert_reason, to_hex
+from oracle.chain import Call, ChainError, Client, Reverted, to_hex
 from scripts.crisis_parts.errors import CrisisError
 from scripts.demo_parts.contracts import Contract, Happened, read_events
 from scripts.support.deployed import CONTRACTS, Deployment, container
@@ -147,13 +147,14 @@ class Chain:
         return read_events(receipts, self._by_address, self.time)
 
     def _reason(self, transaction: str) -> str:
+        """Asked again on the state after its block: earlier ones are not kept."""
+        sent = self.client.request("eth_getTransactionByHash", transaction)
+        params = {"from": sent["from"], "to": sent["to"], "data": sent["input"]}
         try:
-            trace = self.client.request(
-                "debug_traceTransaction", transaction, {"tracer": "callTracer"}
-            )
-        except ChainError as error:
-            return str(error)
-        return revert_reason(bytes.fromhex(trace.get("output", "0x")[2:]))
+            self.client.request("eth_call", params, "latest")
+        except Reverted as error:
+            return error.reason
+        return "no reason that shows when asked again"
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

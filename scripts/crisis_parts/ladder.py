@@ -128,10 +128,18 @@ class Ladder:
     def _act(self, moment: Moment) -> Moment:
         if not moment.marks:
             return moment
+        self._wait_for_auctions()
         for _ in range(ROUNDS):
             if not self._round(moment):
                 return moment
         raise CrisisError(f"At {moment.time} there was no end of resolving.")
+
+    def _wait_for_auctions(self) -> None:
+        """Those that end within a minute: they began seconds after a report, so they end so."""
+        ends = [began + self._duration for began in self.running.values()]
+        soon = [end for end in ends if self.chain.time < end < self.chain.time + PERIOD]
+        if soon:
+            self.chain.pass_time(max(soon))
 
     def _round(self, moment: Moment) -> bool:
         """Once over everybody; whether anything was sent."""

@@ -71,7 +71,6 @@ class Mirror:
         self.held: list[Position] = [FLAT] * count
         self.losses = [0] * count  # in UNITs of USD wad
         self.winners = np.zeros(count, dtype=bool)
-        self.touched = np.zeros(count, dtype=bool)
         self._finals: dict[int, dict[tuple[bool, int], int]] = {m: {} for m in self.markets}
         self._per_unit = dict.fromkeys(
             ((m, side) for m in self.markets for side in (True, False)), 0
@@ -235,6 +234,4 @@ class Mirror:
 
     def _note_winners(self, market: int, *, is_long: bool) -> None:
         side = (self._scaled > 0) if is_long else (self._scaled < 0)
-        now = (self._market == market) & side & self._solvent
-        self.winners |= now
-        self.touched |= now
+        self.winners |= (self._market == market) & side & self._solvent

@@ -43,15 +43,16 @@ def make_report(replay: Replay) -> dict[str, Any]:
         "deficit": usd(deficit),
         "overshoot": usd(totals.overshoot),
         "queue_overshoot": usd(queue.overshoot),
-        "winners": len(losses),
-        "winners_touched": int(mirror.touched[:count].sum()),
-        "queue_winners_touched": queue.touched,
+        "winners": len(winners_of(replay, queue)),
+        "winners_touched": len(losses),
+        "queue_winners_touched": len(queue.touched & winners_of(replay, queue)),
         "largest_winner_loss": usd(max(losses.values(), default=0)),
         "steps": _steps(replay),
         "conservation_error_wei": replay.closing.error,
         "seconds": replay.seconds["all"],
         "accounts": count,
         "resolved": len(resolutions),
+        "resolved_longs": sum(mirror.is_long[mirror.index[each.account]] for each in resolutions),
         "bankrupt": sum(each.deficit > 0 for each in resolutions),
         "unresolved": replay.unresolved,
         "deficit_wei": deficit,
@@ -72,8 +73,8 @@ def make_report(replay: Replay) -> dict[str, Any]:
             "disagreements": list(replay.closing.mismatches),
             "lens_difference_wei": replay.closing.tokens_gone,
         },
-        "queue": _queue(queue),
-        "queue_variants": [_queue(each) for each in replay.queues],
+        "queue": _queue(replay, queue),
+        "queue_variants": [_queue(replay, each) for each in replay.queues],
         "gas": _gas(replay.ladder.chain.counts),
         "failed": dict(replay.ladder.chain.counts.failed),
         "seconds_by_part": {k: v for k, v in replay.seconds.items() if k != "all"},
@@ -81,8 +82,16 @@ def make_report(replay: Replay) -> dict[str, Any]:
     }
 
 
+def winners_of(replay: Replay, queue: QueueFigures) -> frozenset[int]:
+    """Accounts that owned something opposite to one that left a deficit, on the chain or in the
+    queue: one and the same crowd to compare both in."""
+    mirror, count = replay.mirror, len(replay.case.accounts)
+    return queue.winners | frozenset(int(i) for i in np.flatnonzero(mirror.winners[:count]))
+
+
 def winner_losses(replay: Replay) -> dict[int, int]:
-    """What charges took from each winner, by account [USD wad]."""
+    """What charges took from each winner on the chain, by account [USD wad]. All of them are
+    touched: the whole side is cut."""
     mirror, count = replay.mirror, len(replay.case.accounts)
     return {int(i): mirror.loss_of(int(i)) for i in np.flatnonzero(mirror.winners[:count])}
 
@@ -144,15 +153,18 @@ def _steps(replay: Replay) -> dict[str, float]:
     }
 
 
-def _queue(queue: QueueFigures) -> dict[str, Any]:
+def _queue(replay: Replay, queue: QueueFigures) -> dict[str, Any]:
+    winners = winners_of(replay, queue)
     return {
         "settlement": queue.variant.settlement.value,
         "carry": queue.variant.carry,
         "deficit": usd(queue.deficit),
         "overshoot": usd(queue.overshoot),
+        "closed": queue.closed,
+        "closed_longs": queue.closed_longs,
         "bankrupt": queue.bankrupt,
-        "winners": queue.winners,
-        "winners_touched": queue.touched,
+        "winners": len(winners),
+        "winners_touched": len(queue.touched & winners),
         "largest_winner_loss": usd(queue.largest_loss),
         "insolvency_left": usd(queue.insolvency),
     }

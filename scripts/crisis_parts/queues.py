@@ -22,7 +22,7 @@ class Variant:
     @property
     def name(self) -> str:
         """In words."""
-        return f"{self.settlement.value}, {'carried' if self.carry else 'each for itself'}"
+        return f"{self.settlement.value}, {'carried' if self.carry else 'each alone'}"
 
 
 VARIANTS: Final = (
@@ -42,11 +42,13 @@ class QueueFigures:
     deficit: int
     overshoot: int
     insolvency: int
+    closed: int
+    closed_longs: int
     bankrupt: int
-    winners: int
-    touched: int
     largest_loss: int
     losses: tuple[int, ...]
+    winners: frozenset[int]  # by account: opposite to one that left a deficit, with E >= 0
+    touched: frozenset[int]  # by account: closed or charged
 
 
 class Queue:
@@ -55,6 +57,7 @@ class Queue:
     def __init__(self, case: Case, rules: Rules, variant: Variant) -> None:
         self.variant = variant
         self._count = len(case.table)
+        self._is_long = [account.is_long for account in case.table]
         self._members = {
             market: [i for i, account in enumerate(case.table) if account.market == market]
             for market in case.markets
@@ -87,19 +90,28 @@ class Queue:
         """At the end."""
         tallies = [venue.tally for venue in self._venues.values()]
         losses = [0] * self._count
+        winners: set[int] = set()
+        touched: set[int] = set()
+        closed: set[int] = set()
         for market, members in self._members.items():
+            tally = self._venues[market].tally
             for k, i in enumerate(members):
-                losses[i] = self._venues[market].tally.losses.get(k, 0)
+                losses[i] = tally.losses.get(k, 0)
+            winners |= {members[k] for k in tally.winners}
+            touched |= {members[k] for k in tally.touched}
+            closed |= {members[k] for k in tally.closed}
         return QueueFigures(
             variant=self.variant,
             deficit=sum(tally.deficit for tally in tallies),
             overshoot=sum(tally.overshoot for tally in tallies),
             insolvency=sum(tally.insolvency for tally in tallies),
+            closed=len(closed),
+            closed_longs=sum(self._is_long[i] for i in closed),
             bankrupt=sum(len(tally.bankrupt) for tally in tallies),
-            winners=sum(len(tally.winners) for tally in tallies),
-            touched=sum(len(tally.touched) for tally in tallies),
             largest_loss=max(tally.largest_loss for tally in tallies),
             losses=tuple(losses),
+            winners=frozenset(winners),
+            touched=frozenset(touched),
         )
 
 

@@ -132,7 +132,7 @@ def _run(
         bars.begin("Compiling", None)
         refresh(CONTRACTS.values())
         begin = case.path[0].time - DEPLOYED_BEFORE
-        with running_anvil(begin, options.port) as client, connected(client):
+        with running_anvil(begin, options.port, history=0) as client, connected(client):
             clock["set up"] = time.monotonic()
             ladder = _open(case, config, client, bars, liquidators=options.liquidators)
             clock["opened"] = time.monotonic()

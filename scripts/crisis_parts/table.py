@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,34 +29,27 @@ def where(ladder: Ladder, step: Step) -> str:
 def comparison(report: Mapping[str, Any]) -> Table:
     """Plimsoll beside the queue."""
     queue = report["queue"]
-    table = Table(
-        title=f"{report['accounts']:,} accounts, {report['inputs']['path']}", title_justify="left"
-    )
-    table.add_column("")
-    table.add_column("Plimsoll", justify="right")
-    carried = "" if queue["carry"] else ", each for itself"
-    table.add_column(f"queue ({queue['settlement']}{carried})", justify="right")
-    for row in _rows(report, queue):
-        table.add_row(*row)
-    return table
+    title = f"{report['accounts']:,} accounts, {report['inputs']['path']}"
+    return _table(title, ("", "Plimsoll", f"queue ({_variant(queue)})"), comparison_rows(report))
 
 
 def variants(report: Mapping[str, Any]) -> Table:
     """The queue in all its variants."""
-    table = Table(title="The queue, by what a winner is paid", title_justify="left")
-    names = ("settlement", "deficit", "overshoot", "winners touched", "largest loss", "unpaid")
-    for i, name in enumerate(names):
-        table.add_column(name, justify="right" if i else "left")
+    head = ("settlement", "deficit", "overshoot", "touched", "largest", "unpaid")
+    return _table("The queue in USD, by what a winner is paid", head, variant_rows(report))
+
+
+def variant_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A row for each: what it is, deficit, overshoot, winners touched, largest loss, unpaid."""
     for each in report["queue_variants"]:
-        table.add_row(
-            each["settlement"] + ("" if each["carry"] else ", each for itself"),
-            _usd(each["deficit"]),
-            _usd(each["overshoot"]),
+        yield (
+            _variant(each),
+            f"{each['deficit']:,.0f}",
+            f"{each['overshoot']:,.0f}",
             _share(each["winners_touched"], each["winners"]),
-            _usd(each["largest_winner_loss"]),
-            _usd(each["insolvency_left"]),
+            f"{each['largest_winner_loss']:,.0f}",
+            f"{each['insolvency_left']:,.0f}",
         )
-    return table
 
 
 def files(out: Path) -> str:
@@ -64,10 +57,9 @@ def files(out: Path) -> str:
     return f"Report: {out / 'report.html'}  Numbers: {out / 'report.json'}"
 
 
-# --- internals -----------------------------------------------------------------------------------
-
-
-def _rows(report: Mapping[str, Any], queue: Mapping[str, Any]) -> Iterator[Row]:
+def comparison_rows(report: Mapping[str, Any]) -> Iterator[Row]:
+    """Figure, ours, the queue's."""
+    queue = report["queue"]
     steps, gas = report["steps"], report["gas"].get("resolve")
     yield "accounts resolved", f"{report['resolved']:,}", ""
     yield "of them bankrupt", f"{report['bankrupt']:,}", f"{queue['bankrupt']:,}"
@@ -76,10 +68,11 @@ def _rows(report: Mapping[str, Any], queue: Mapping[str, Any]) -> Iterator[Row]:
     yield "  charged to the other side", _usd(steps["charge"]), ""
     yield "  socialised, or nobody paid", _usd(steps["socialised"]), _usd(queue["insolvency_left"])
     yield "winners' loss beyond it", _usd(report["overshoot"]), _usd(queue["overshoot"])
+    yield "winners", f"{report['winners']:,}", ""
     yield (
-        "winners touched",
+        "  touched",
         _share(report["winners_touched"], report["winners"]),
-        _share(queue["winners_touched"], queue["winners"]),
+        _share(report["queue_winners_touched"], report["winners"]),
     )
     yield (
         "largest loss of one winner",
@@ -93,9 +86,25 @@ def _rows(report: Mapping[str, Any], queue: Mapping[str, Any]) -> Iterator[Row]:
     yield "seconds", f"{report['seconds']}", ""
 
 
+# --- internals -----------------------------------------------------------------------------------
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for i, name in enumerate(head):
+        table.add_column(name, justify="right" if i else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _variant(queue: Mapping[str, Any]) -> str:
+    return str(queue["settlement"]) + ("" if queue["carry"] else ", each alone")
+
+
 def _usd(amount: float) -> str:
     return f"{amount:,.2f} USD"
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,}" + (f" ({part / whole:.1%})" if whole else "")
+    return f"{part:,}" + (f" ({part / whole:.1%})" if whole else "")
