@@ -7,7 +7,7 @@ from ape.logging import LogLevel, logger
 
 from oracle.crisis.path import recorded_days
 from oracle.crisis.queue import Settlement
-from scripts.crisis_parts.inputs import Choices
+from scripts.crisis_parts.inputs import LEVERAGE, Choices
 from scripts.crisis_parts.queues import VARIANTS, Variant
 from scripts.crisis_parts.run import Options, run_crisis
 from scripts.support.terminal import console, in_one_sentence
@@ -17,12 +17,19 @@ QUEUES = {variant.name: variant for variant in VARIANTS}
 
 
 @click.command()
-@click.option("--day", default="2020-03-12", help=f"Recorded crash: {', '.join(recorded_days())}.")
+@click.option(
+    "--day",
+    default="2020-03-12",
+    show_default=True,
+    help=f"Recorded crash: {', '.join(recorded_days())}.",
+)
 @click.option("--path", type=FILE, help="Csv of prices instead: ts,price, or bars.")
 @click.option("--skip", type=click.IntRange(min=0), default=0, help="Prices left out at the start.")
 @click.option("--prices", type=click.IntRange(min=2), help="Replay so many prices only.")
-@click.option("--market", default="BTC", help="Market of the accounts, and of --path.")
-@click.option("--accounts", "count", default=2_000, help="How many are drawn.")
+@click.option(
+    "--market", default="BTC", show_default=True, help="Market of the accounts, and of --path."
+)
+@click.option("--accounts", "count", default=2_000, show_default=True, help="How many are drawn.")
 @click.option("--seed", default=1, help="Of the draw.")
 @click.option(
     "--notional",
@@ -34,8 +41,9 @@ QUEUES = {variant.name: variant for variant in VARIANTS}
 )
 @click.option(
     "--leverage",
-    default="2:20,3:20,5:25,10:20,15:10,20:5",
-    help="VALUE:WEIGHT,... or lognormal:MEDIAN:SIGMA.",
+    default=LEVERAGE,
+    show_default=True,
+    help="VALUE:WEIGHT,... or lognormal:MEDIAN:SIGMA:MOST.",
 )
 @click.option("--long-share", type=float, default=0.5, help="Share of the accounts that are long.")
 @click.option(
@@ -43,7 +51,11 @@ QUEUES = {variant.name: variant for variant in VARIANTS}
     type=FILE,
     help="Csv of accounts instead: side,notional,leverage,entry_price,equity and perhaps market.",
 )
-@click.option("--initial-margin", type=float, help="In per cent; by default what all can meet.")
+@click.option(
+    "--initial-margin",
+    type=click.FloatRange(0.2, 100),
+    help="In per cent; by default what all can meet.",
+)
 @click.option("--liquidators", is_flag=True, help="Liquidators take part; by default none does.")
 @click.option(
     "--queue",

@@ -21,7 +21,7 @@ from scripts.crisis_parts.errors import CrisisError
 UNIT_WAD: Final = 10**12  # of the settlement token, a millionth of a US dollar
 LONGEST: Final = 21_600  # [s] between two reports of a sparse path
 MOST_ACCOUNTS: Final = 100_000
-PER_HOUR: Final = 12  # steps of a recorded day
+LEVERAGE: Final = "lognormal:6:0.6:20"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Choices:
     skip: int = 0  # steps left out at the start
     most: int | None = None  # steps replayed
     notional: tuple[float, float] = (5_000.0, 1.5)  # median USD, sigma of the logarithm
-    leverage: str = "2:20,3:20,5:25,10:20,15:10,20:5"
+    leverage: str = LEVERAGE
     long_share: float = 0.5
 
 
@@ -85,7 +85,7 @@ def load_case(choices: Choices) -> Case:
 
 
 def parse_leverage(text: str) -> Discrete | LogNormal:
-    """`2:20,10:5` (values and weights) or `lognormal:MEDIAN:SIGMA`.
+    """`2:20,10:5` (values and weights) or `lognormal:MEDIAN:SIGMA:MOST`, at least 1.
 
     Raises:
         CrisisError: it is neither.
@@ -93,14 +93,15 @@ def parse_leverage(text: str) -> Discrete | LogNormal:
     kind, _, rest = text.partition(":")
     try:
         if kind == "lognormal":
-            median, sigma = (float(part) for part in rest.split(":"))
-            return LogNormal(median, sigma, low=1.0, high=200.0)
+            median, sigma, most = (float(part) for part in rest.split(":"))
+            return LogNormal(median, sigma, low=1.0, high=most)
         pairs = [part.split(":") for part in text.split(",")]
         values, weights = zip(*((float(v), float(w)) for v, w in pairs), strict=True)
         return Discrete(tuple(values), tuple(weights))
     except ValueError as error:
         raise CrisisError(
-            f"--leverage {text!r} is neither VALUE:WEIGHT,... nor lognormal:MEDIAN:SIGMA ({error})."
+            f"--leverage {text!r} is neither VALUE:WEIGHT,... nor lognormal:MEDIAN:SIGMA:MOST"
+            f" ({error})."
         ) from None
 
 

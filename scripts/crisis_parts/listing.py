@@ -35,8 +35,8 @@ def initial_margin(case: Case, asked: int | None, table: Path | None) -> int:
     short = next((i for i, ratio in enumerate(found) if ratio < rate), None)
     if short is not None:
         raise CrisisError(
-            f"{row_of(case, short, table)}, its equity is {found[short] / 1e4:.2f} % of its"
-            f" notional at the first price; initial margin is {rate / 1e4:.2f} %."
+            f"{row_of(case, short, table)}, its equity is {found[short] / 1e4:g} % of its"
+            f" notional at the first price; initial margin is {rate / 1e4:g} %."
         )
     return rate
 
