@@ -18,12 +18,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from oracle.crisis.files import read_lines
-from oracle.feeds.bars import MAX_PRICE, MAX_TIME, PRICES, FeedError, parse_bars
+from oracle.feeds.bars import MAX_PRICE, PRICES, FeedError, parse_bars
 from oracle.feeds.scenario import SPANS, load_scenario, wad, walk
 
 MINUTE = 60
 """Reports are on this grid [s]."""
 QUARTERS = 4
+MAX_TIME = 4 * 10**9
+"""The contracts keep times in 32 bits."""
 STEP = 300
 """[s] between two prices of a recorded day."""
 

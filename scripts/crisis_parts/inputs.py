@@ -21,6 +21,7 @@ from scripts.crisis_parts.errors import CrisisError
 UNIT_WAD: Final = 10**12  # of the settlement token, a millionth of a US dollar
 LONGEST: Final = 21_600  # [s] between two reports of a sparse path
 MOST_ACCOUNTS: Final = 100_000
+EARLIEST: Final = 10**9 // 86_400 * 86_400  # [s] a day in September 2001
 LEVERAGE: Final = "lognormal:6:0.6:20"
 
 
@@ -121,7 +122,14 @@ def _path(choices: Choices) -> tuple[list[Step], str]:
     steps = steps[choices.skip : last]
     if len(steps) < 2:
         raise CrisisError(f"Fewer than two prices of {source} are left to replay.")
-    return without_gaps(steps, LONGEST), source
+    return without_gaps(_in_our_time(steps), LONGEST), source
+
+
+def _in_our_time(steps: list[Step]) -> list[Step]:
+    """Seconds that count from the beginning of a file begin on a day a chain can begin on."""
+    if steps[0].time >= EARLIEST:
+        return steps
+    return [Step(step.time + EARLIEST, step.prices) for step in steps]
 
 
 def _table(choices: Choices, first: Step) -> tuple[list[Account], str]:

@@ -62,6 +62,7 @@ def make_report(replay: Replay) -> dict[str, Any]:
         "charge_dust_wei": totals.dust,
         "charge_dust_bound_wei": totals.dust_bound,
         "account_losses_error_wei": totals.taken - all_losses(replay),
+        "charge_error_wei": totals.charged - sum(each.charged for each in resolutions),
         "identity_errors": sum(not each.adds_up for each in resolutions),
         "equity_mismatches": replay.mismatches,
         "deleveragings": totals.cuts,
@@ -106,6 +107,7 @@ def problems(report: Mapping[str, Any]) -> list[str]:
     zero = {
         "overshoot_wei": "wei were taken from winners beyond charge and dust",
         "conservation_error_wei": "wei are missing from the books",
+        "charge_error_wei": "wei were charged to sides and to no deficit",
         "identity_errors": "deficits are not insured + charged + socialised",
         "equity_mismatches": "accounts have another equity on the chain",
         "unresolved": "accounts are left unresolved",

@@ -94,13 +94,15 @@ def test_table__two_markets_with_liquidators(tmp_path):
     assert report["conservation_error_wei"] == 0
 
 
-def test_path_of_the_user__a_gap_through_everybody__is_socialised(tmp_path):
-    """One hour from 100 to 20: the charge stops at what the shorts were sure to own."""
+def test_path_of_the_user__a_gap_through_everybody__ends_the_market(tmp_path):
+    """From 100 to 20: all longs are bankrupt, and what the shorts gained pays for it."""
     path = tmp_path / "gap.csv"
-    path.write_text("ts,price\n3600,100\n7200,20\n10800,20\n")
-    report = _replay(tmp_path / "out", Choices(path=path, market="SOL", count=40, leverage="10:1"))
-    assert report["bankrupt"] == 20
-    assert report["steps"]["socialised"] >= 0
-    assert report["overshoot"] == 0
-    assert report["conservation_error_wei"] == 0
-    assert report["queue"]["insolvency_left"] >= 0
+    path.write_text("ts,price\n0,100\n3600,20\n7200,20\n")
+    choices = Choices(path=path, market="SOL", count=40, leverage="10:1")
+    report = _replay(tmp_path / "out", choices)
+    assert report["bankrupt"] == report["winners"] == 20
+    # The longs lose 80 of 100 and own 10.
+    assert report["deficit"] == pytest.approx(7 * report["steps"]["account"], rel=1e-6)
+    assert report["steps"]["charge"] == report["deficit"]
+    assert report["steps"]["socialised"] == report["overshoot"] == 0
+    assert report["conservation_error_wei"] == report["equity_mismatches"] == 0

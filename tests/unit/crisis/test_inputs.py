@@ -116,6 +116,13 @@ def test_pairs__fill_everybody_once(choices):
     assert len(found) < 57
 
 
+def test_times__that_count_from_the_beginning__are_moved_to_a_day(choices):
+    first, second = load_case(choices()).path
+    assert first.time % 86_400 == 60
+    assert first.time > 10**9 - 86_400
+    assert second.time - first.time == 60
+
+
 def test_drawn__the_same_each_time_and_by_seed():
     assert load_case(Choices(count=40)).table == load_case(Choices(count=40)).table
     assert load_case(Choices(count=40)).table != load_case(Choices(count=40, seed=2)).table

@@ -49,6 +49,7 @@ def test_bars__of_five_minutes__keep_their_distance():
         (["60,1e-30", "120,1"], 2, "rounds down to 0"),
         (["60,1", "61.5,1"], 3, "whole Unix seconds"),
         (["60,1", "90,1"], 3, "later minute"),
+        (["60,1", "1583971200000,1"], 3, "whole Unix seconds"),
         (["120,1", "60,1"], 3, "later minute"),
         (["60,1", "120"], 3, "1 cells for 2 columns"),
     ],
