@@ -13,7 +13,6 @@ from scripts.crisis_parts.run import Options, run_crisis
 from scripts.support.terminal import console, in_one_sentence
 
 FILE = click.Path(path_type=Path)
-QUEUES = {variant.name: variant for variant in VARIANTS}
 
 
 @click.command()
@@ -60,7 +59,8 @@ QUEUES = {variant.name: variant for variant in VARIANTS}
 @click.option(
     "--queue",
     type=click.Choice([settlement.value for settlement in Settlement]),
-    default="bankruptcy",
+    default=VARIANTS[0].settlement.value,
+    show_default=True,
     help="What the queue of the comparison pays a winner.",
 )
 @click.option("--out", default=Path("build/crisis"), type=FILE, help="Folder of the report.")

@@ -72,7 +72,7 @@ def make_report(replay: Replay) -> dict[str, Any]:
             "socialised": usd(replay.closing.socialised),
             "dust_wei": replay.closing.dust,
             "disagreements": list(replay.closing.mismatches),
-            "lens_difference_wei": replay.closing.tokens_gone,
+            "lens_difference_wei": replay.closing.lens_difference,
         },
         "queue": _queue(replay, queue),
         "queue_variants": [_queue(replay, each) for each in replay.queues],

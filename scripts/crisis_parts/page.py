@@ -24,7 +24,8 @@ SETTLEMENTS: Final = {
     "bankruptcy": "A winner is closed at the bankruptcy price of the account it is matched with "
     "(BitMEX, Binance).",
     "previous": "A winner is closed at the mark before the last move (Hyperliquid).",
-    "profit": "A winner gives up all of its profit (Chitra, arXiv 2512.01112).",
+    "profit": "A winner gives up all of its profit, until the deficit is met (Chitra, arXiv "
+    "2512.01112, who estimates the overshoot of 10 October 2025 so).",
     "mark": "A winner is closed at the mark, and nobody pays the deficit.",
 }
 

@@ -25,11 +25,11 @@ class Variant:
         return f"{self.settlement.value}, {'carried' if self.carry else 'each alone'}"
 
 
-VARIANTS: Final = (
+VARIANTS: Final = (  # the first is compared with by default: the one of the published estimate
+    Variant(Settlement.PROFIT, carry=True),
     Variant(Settlement.BANKRUPTCY, carry=True),
     Variant(Settlement.BANKRUPTCY, carry=False),
     Variant(Settlement.PREVIOUS, carry=True),
-    Variant(Settlement.PROFIT, carry=True),
     Variant(Settlement.MARK, carry=True),
 )
 

@@ -33,7 +33,7 @@ class Closing:
     dust: int
     tokens: int  # held for accounts
     socialised: int  # D_h
-    tokens_gone: int  # the lens's figure less what is really held: 0
+    lens_difference: int  # the lens's figure of tokens less what is really held: 0
     mismatches: tuple[str, ...]
 
     @property
@@ -70,11 +70,7 @@ def read_holdings(
     chain: Chain, accounts: Sequence[int], markets: Sequence[int]
 ) -> list[tuple[int, Position]]:
     """Cash [USD wad] and position of each account in its market."""
-    ledger = chain["clearinghouse"]
-    calls = [ledger.ask("account_word", account) for account in accounts]
-    calls += [ledger.ask("position_word", *pair) for pair in zip(accounts, markets, strict=True)]
-    words = chain.ask_many(calls)
-    cash, held = words[: len(accounts)], words[len(accounts) :]
+    cash, held = _words(chain, accounts, markets)
     return [(unpack_cash(c), unpack_position(p)) for c, p in zip(cash, held, strict=True)]
 
 
@@ -110,17 +106,14 @@ def close_books(
         markets: of each account.
         marks: g by market [USD wad].
     """
-    holdings = read_holdings(chain, accounts, markets)
+    cash, held = _words(chain, accounts, markets)
     ledger, lens = chain["clearinghouse"], chain.ask("lens", "solvency")
     found = {market: read_market(chain, market) for market in marks}
     tokens = chain.ask("settlement", "balanceOf", ledger.address) * UNIT_WAD
     _, deficit, _, interest = chain.ask("clearinghouse", "custody_totals")
     words = Words(
-        accounts={a: chain_word(cash) for a, (cash, _) in zip(accounts, holdings, strict=True)},
-        positions={
-            (account, market): position_word(held)
-            for account, market, (_, held) in zip(accounts, markets, holdings, strict=True)
-        },
+        accounts=dict(zip(accounts, cash, strict=True)),
+        positions=dict(zip(zip(accounts, markets, strict=True), held, strict=True)),
         markets=found,
         finals={market: _finals(chain, market, state) for market, state in found.items()},
         g=dict(marks),
@@ -134,19 +127,23 @@ def close_books(
         dust=books.dust,
         tokens=tokens,
         socialised=deficit,
-        tokens_gone=lens[0] + lens[1] - tokens,
+        lens_difference=lens[0] + lens[1] - tokens,
         mismatches=books.mismatches,
     )
 
 
-def chain_word(cash: int) -> int:
-    """An account's word that holds this cash and nothing else."""
-    return (cash & 2**104 - 1) << 152
+# --- internals -----------------------------------------------------------------------------------
 
 
-def position_word(held: Position) -> int:
-    """As the ledger packs it."""
-    return (held.scaled & 2**112 - 1) << 144 | (held.z & 2**128 - 1) << 16 | held.epoch
+def _words(
+    chain: Chain, accounts: Sequence[int], markets: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Words of the accounts, and of their positions."""
+    ledger = chain["clearinghouse"]
+    calls = [ledger.ask("account_word", account) for account in accounts]
+    calls += [ledger.ask("position_word", *pair) for pair in zip(accounts, markets, strict=True)]
+    words = chain.ask_many(calls)
+    return words[: len(accounts)], words[len(accounts) :]
 
 
 def _finals(chain: Chain, market: int, state: Market) -> dict[tuple[bool, int], Any]:
