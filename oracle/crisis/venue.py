@@ -23,6 +23,7 @@ from oracle.engine.rounding import mul_div_ceil, positive
 from oracle.engine.units import PPM, WAD, Price, Size, Usd
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 NEAR: Final = 1e-9
 """Of the notional: what floats may be wrong by; what is nearer to a border is asked in integers."""
 
@@ -105,7 +106,7 @@ class RankedVenue:
             if not near[i] or self._is_below_backstop(int(i), mark)
         ]
         if failing:
-            self._close(failing, mark, previous)
+            self._close(failing, mark, previous, equity)
 
     def reduce(self, i: int, size: int, mark: int, cost: int) -> None:
         """A liquidator takes part of a position at the mark; the account pays `cost` [USD wad]."""
@@ -132,50 +133,97 @@ class RankedVenue:
     # --- internals -------------------------------------------------------------------------------
 
     def _is_below_backstop(self, i: int, mark: int) -> bool:
-        account = self._accounts[i]
-        if account is None:
-            return False
+        account = self._live(i)
         notional = mul_div_ceil(account.size, mark, WAD)
         mm = mul_div_ceil(notional, self._rules.mm_rate, PPM)
         return 3 * account.equity_at(mark) < 2 * mm
 
-    def _close(self, failing: Sequence[int], mark: int, previous: int) -> None:
-        live = [(i, account) for i, account in enumerate(self._accounts) if account is not None]
-        place = {i: k for k, (i, _) in enumerate(live)}
-        closing = frozenset(place[i] for i in failing)
-        accounts = [account for _, account in live]
+    def _close(self, failing: Sequence[int], mark: int, previous: int, equity: FloatArray) -> None:
+        owned = {i: self._live(i).equity_at(mark) for i in failing}
+        chosen = list(failing)
+        for is_long in (True, False):
+            closed = [i for i in failing if self._live(i).is_long == is_long]
+            deficit = sum(positive(-owned[i]) for i in closed)
+            if not closed:
+                continue
+            others = self._others(failing, equity, is_long=not is_long)
+            if deficit:
+                self.tally.winners.update(others.tolist())
+            chosen += self._front(others, closed, deficit / WAD, mark / WAD, equity)
+        chosen.sort()
         result = ranked_queue(
-            accounts,
+            [self._live(i) for i in chosen],
             mark,
             self._settlement,
             previous=previous,
             carry=self._carry,
-            closing=closing,
+            closing=frozenset(k for k, i in enumerate(chosen) if i in owned),
         )
-        tally = self.tally
-        tally.deficit += result.deficit
-        tally.overshoot += result.overshoot
-        tally.insolvency += result.insolvency_left
-        poor = {accounts[k].is_long for k in closing if accounts[k].equity_at(mark) < 0}
-        for k, (i, account) in enumerate(live):
-            owned = account.equity_at(mark)
-            if k in closing:
-                self._remove(i, positive(owned))
-                tally.closed.add(i)
-                if owned < 0:
-                    tally.bankrupt.add(i)
-                continue
-            if (not account.is_long) in poor:
-                tally.winners.add(i)
-            self._take(i, account, owned, result.closed[k], result.losses[k])
+        self.tally.deficit += result.deficit
+        self.tally.overshoot += result.overshoot
+        self.tally.insolvency += result.insolvency_left
+        for k, i in enumerate(chosen):
+            if i in owned:
+                self._fail(i, owned[i])
+            else:
+                self._take(i, mark, result.closed[k], result.losses[k])
 
-    def _take(self, i: int, account: Account, owned: int, closed: int, loss: int) -> None:
+    def _others(self, failing: Sequence[int], equity: FloatArray, *, is_long: bool) -> IntArray:
+        """Who could pay: the accounts of a side with E >= 0 that are not closed."""
+        able = (self._sign > 0) == is_long
+        able &= (self._size > 0) & (equity >= 0)
+        able[list(failing)] = False
+        return np.flatnonzero(able)
+
+    def _front(
+        self,
+        others: IntArray,
+        closed: Sequence[int],
+        deficit: float,
+        price: float,
+        equity: FloatArray,
+    ) -> list[int]:
+        """So many of the others, from the front of the queue, as the queue can possibly need.
+
+        Ranking is exact, and dear: `ranked_queue` ranks these alone. By `score` in floats, with
+        whoever is as good as the last one.
+        """
+        size, entry = self._size[others], self._entry[others]
+        profit = self._sign[others] * (price - entry) / entry
+        leverage = size * price / np.maximum(equity[others], 1e-18)
+        scores = np.where(profit > 0, profit * leverage, profit / leverage)
+        order = np.argsort(-scores, kind="stable")
+        if self._settlement is Settlement.PROFIT:
+            gains = np.maximum(profit * entry * size, 0.0)[order]
+            count = _prefix(gains, deficit, 0) if deficit else 0
+        else:
+            # Of the last position for each account closed, the rest may be of no use.
+            count = _prefix(size[order], float(self._size[list(closed)].sum()), len(closed))
+        if not count:
+            return []
+        last = scores[order[count - 1]]
+        return [int(i) for i in others[scores >= last - NEAR * abs(last)]]
+
+    def _live(self, i: int) -> Account:
+        account = self._accounts[i]
+        if account is None:
+            raise ValueError(f"account {i} has no position.")
+        return account
+
+    def _fail(self, i: int, owned: int) -> None:
+        self._remove(i, positive(owned))
+        self.tally.closed.add(i)
+        if owned < 0:
+            self.tally.bankrupt.add(i)
+
+    def _take(self, i: int, mark: int, closed: int, loss: int) -> None:
         if not closed and not loss:
             return
+        account = self._live(i)
         self.tally.touched.add(i)
         self.tally.losses[i] = self.tally.losses.get(i, 0) + loss
         if closed:
-            self._remove(i, positive(owned - loss))
+            self._remove(i, positive(account.equity_at(mark) - loss))
         else:
             self._put(i, replace(account, equity=Usd(max(1, account.equity - loss))))
 
@@ -190,3 +238,17 @@ class RankedVenue:
         self._cash[i] = cash
         self._size[i] = 0.0
         self._equity[i] = 0.0
+
+
+def _prefix(amounts: FloatArray, needed: float, spare: int) -> int:
+    """How many of the first amounts are above `needed` whichever `spare` of them do not count."""
+    if not amounts.size:
+        return 0
+    least = needed * (1.0 + NEAR)
+    count = int(np.searchsorted(np.cumsum(amounts), least)) + 1 + spare
+    while count < amounts.size:
+        first = amounts[:count]
+        if first.sum() - np.sort(first)[count - spare :].sum() > least:
+            break
+        count *= 2
+    return min(count, int(amounts.size))

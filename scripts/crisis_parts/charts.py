@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
@@ -84,13 +85,15 @@ def histogram(ours: Sequence[float], queue: Sequence[float]) -> str:
     counts = [np.histogram(losses, edges)[0] for losses in (ours, queue)]
     most = max(int(each.max()) for each in counts) or 1
     x = Scale(0.0, highest, LEFT, WIDTH - RIGHT)
-    area = Panel(x, Scale(0.0, most * 1.04, 274, 44))
-    parts = [area.frame("winners", _ticks(0, most))]
+    area = Panel(x, Scale(0.0, math.log10(most + 1) * 1.04, 274, 44))
+    tens = [10**k for k in range(len(str(most)))]
+    ticks = [(0.0, "0"), *((math.log10(n + 1), f"{n:,}") for n in tens)]
+    parts = [area.frame("winners, on a logarithmic scale", ticks)]
     width = (x.at(edges[1]) - x.at(edges[0])) / 2 - 1.5
     for k, (found, colour) in enumerate(zip(counts, (OURS, QUEUE), strict=True)):
         for i, height in enumerate(found):
             left = x.at(edges[i]) + 1 + k * (width + 1)
-            top = area.y.at(float(height))
+            top = area.y.at(math.log10(height + 1))
             parts.append(
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" '
                 f'height="{area.bottom - top:.1f}" fill="{colour}"><title>'
@@ -102,7 +105,7 @@ def histogram(ours: Sequence[float], queue: Sequence[float]) -> str:
     parts.append(
         text((LEFT + WIDTH - RIGHT) / 2, area.bottom + 36, "loss / notional", "tick middle")
     )
-    parts.append(legend([(OURS, "Plimsoll"), (QUEUE, "ranked queue")], LEFT + 90, 36))
+    parts.append(legend([(OURS, "Plimsoll"), (QUEUE, "ranked queue")], LEFT + 260, 36))
     return drawing(area.bottom + 48, parts, "Winners by their loss")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MORE_STYLE: Final = """
 th:nth-child(-n+4), td:nth-child(-n+4) { text-align:right }
 th:first-child, td:first-child { text-align:left }
+@media (max-width:760px) { .narrow th, .narrow td { white-space:normal; padding:5px 4px } }
 .narrow { max-width:760px }
 """
 SETTLEMENTS: Final = {

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oracle.crisis.population import Crowd, draw_accounts
 from oracle.crisis.queue import Settlement, ranked_queue
 from oracle.crisis.venue import RankedVenue, Rules
 from oracle.engine.units import WAD
-from tests.unit.crisis.markets import FALL, MARK, long, short
+from tests.unit.crisis.markets import FALL, MARK, crises, long, short
 
 RULES = Rules(mm_rate=50_000, duration=600, tail=600)
 
@@ -115,3 +117,23 @@ def test_path__of_falls__books_what_is_taken(settlement):
         before = mark
     assert venue.tally.bankrupt
     assert venue.tally.deficit > 0
+
+
+@given(crises(), st.sampled_from(list(Settlement)), st.booleans())
+def test_step__ranking_only_the_front__is_ranking_all(crisis, settlement, carry):
+    accounts, mark, _ = crisis
+    before = accounts[0].entry
+    venue = _venue(accounts, settlement, carry)
+    venue.step(300, mark, before)
+    tally = venue.tally
+    full = ranked_queue(
+        accounts, mark, settlement, previous=before, carry=carry, closing=tally.closed
+    )
+    if not tally.closed:
+        assert full.bankrupt == 0
+        return
+    assert (tally.deficit, tally.overshoot) == (full.deficit, full.overshoot)
+    assert tally.insolvency == full.insolvency_left
+    assert len(tally.bankrupt) == full.bankrupt
+    assert tally.losses == {i: full.losses[i] for i in tally.touched}
+    assert tally.touched == {i for i, size in enumerate(full.closed) if size or full.losses[i]}
