@@ -79,7 +79,7 @@ def render(replay: Replay, report: Mapping[str, Any]) -> str:
                 variant_rows(report),
             ),
         ),
-        _section("What was replayed", "", _table(("", ""), _inputs(report))),
+        _section("What was replayed", "", _table((), _inputs(report))),
         _section(
             "On the chain",
             "Gas by kind of transaction.",
@@ -121,11 +121,12 @@ def _section(title: str, words: str, content: str) -> str:
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    top = f"<thead><tr>{cells}</tr></thead>" if cells else ""
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f'<table class="narrow"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<table class="narrow">{top}<tbody>{body}</tbody></table>'
 
 
 def _shares(replay: Replay) -> tuple[list[float], list[float]]:
