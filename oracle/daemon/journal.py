@@ -220,6 +220,14 @@ class Journal:
             by_nonce.setdefault(nonce, []).append(tuple(row))
         return [_flight(nonce, found) for nonce, found in by_nonce.items()]
 
+    def unconfirmed(self) -> int:
+        """Nonces that are mined, but not deep enough yet."""
+        query = (
+            "select count(*) from entries where step = 'mined' and id in"
+            " (select max(id) from entries where nonce is not null group by nonce)"
+        )
+        return int(self._db.execute(query).fetchone()[0])
+
     def last(self, kind: str, steps: Iterable[str]) -> tuple[int, str, dict[str, Any]] | None:
         """Epoch, step and body of the last entry of a kind with one of these steps."""
         wanted = tuple(steps)

@@ -41,6 +41,7 @@ DAY: Final = 86_400
 HOUR: Final = 3_600
 WAD: Final = 10**18
 TRY_AGAIN: Final = 60  # [s] after a push that was refused or reverted
+REST: Final = 5.0  # [s] after something that could not go out
 FATAL: Final = (Exit.JOURNAL, Exit.KEYS)
 GONE: Final = ("dropped", "lost", "superseded", "refused")
 OUT: Final = ("signed", "sent", "unanswered", "mined", "confirmed", "failed")
@@ -83,8 +84,10 @@ class Keeper:
     report_every: int | None = None
     arrow: Arrow = lambda name: None
     monotonic: Callable[[], float] = time.monotonic
+    is_waiting: bool = False  # for a transaction to be mined
     _said: dict[str, str] = field(default_factory=dict)
     _bumped: float = float("-inf")
+    _rest_until: float = float("-inf")
     _refused: dict[str, float] = field(default_factory=dict)  # kind -> [s] chain time
     _last_observed: int = 0
     _frozen: frozenset[str] = frozenset()
@@ -119,6 +122,7 @@ class Keeper:
         view = self.looker.read(session.client)
         self._observe(view)
         waiting = self.outbox.settle(session.client, view.head)
+        self.is_waiting = waiting is not None
         self.arrow("fetch")
         if view.paused:
             self._say("paused", "the protocol is paused")
@@ -128,11 +132,23 @@ class Keeper:
             return False
         if waiting is not None:
             return self._replace(session, view, waiting, tick)
-        return (
-            self._report(session, view, tick)
-            or self._push(session, view, tick)
-            or self._release(session, view)
-        )
+        if self.monotonic() < self._rest_until:
+            return False
+        for duty in (self._report, self._push, self._release):
+            if duty(session, view, tick):
+                return True
+            if self.monotonic() < self._rest_until:
+                break
+        return False
+
+    def _submit(
+        self, session: Session, view: View, payload: Payload, gas: int, replace: Flight | None
+    ) -> bool:
+        """Where fees, money or the node forbid it, nothing is tried for a while."""
+        is_out = self.outbox.submit(session.client, view.head, payload, gas, replace)
+        if not is_out:
+            self._rest_until = self.monotonic() + REST
+        return is_out
 
     # --- what waits too long ---------------------------------------------------------------------
 
@@ -198,7 +214,7 @@ class Keeper:
             "signers": [part.signer for part in signed],
         }
         payload = Payload("report", observed, engine, encode(signed), detail, tick)
-        return self.outbox.submit(session.client, view.head, payload, gas, replace)
+        return self._submit(session, view, payload, gas, replace)
 
     def _is_report_due(self, view: View, observed: int) -> bool:
         """Not yet on the chain, not yet under way, not refused for this time."""
@@ -254,7 +270,7 @@ class Keeper:
             self._refused["push"] = view.head.time
             return False
         self.arrow("simulate")
-        return self.outbox.submit(session.client, view.head, payload, gas, replace)
+        return self._submit(session, view, payload, gas, replace)
 
     def _agreed_push(
         self,
@@ -329,7 +345,7 @@ class Keeper:
 
     # --- once a day ------------------------------------------------------------------------------
 
-    def _release(self, session: Session, view: View) -> bool:
+    def _release(self, session: Session, view: View, _tick: float) -> bool:
         """Custody takes note of what is held: deposits of settlement tokens alone do not."""
         day = view.head.time - view.head.time % DAY
         if self._was_sent("release", day):
@@ -343,10 +359,7 @@ class Keeper:
             self._refusal("release", day, error.reason, view)
             return False
         payload = Payload("release", day, to, data, {})
-        if not self.outbox.submit(session.client, view.head, payload, gas):
-            self._refused["release"] = view.head.time
-            return False
-        return True
+        return self._submit(session, view, payload, gas, None)
 
     # --- internals -------------------------------------------------------------------------------
 

@@ -120,7 +120,6 @@ class LiveOutbox:
         patience: Patience,
         *,
         arrow: Arrow = lambda name: None,
-        now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -135,7 +134,6 @@ class LiveOutbox:
         self._alarms = alarms
         self._metrics = metrics
         self._arrow = arrow
-        self._now = now
         self._monotonic = monotonic
 
     # --- what became of it -----------------------------------------------------------------------
@@ -216,7 +214,7 @@ class LiveOutbox:
             return False
         if any(self._is_known(client, attempt.hash) for attempt in flight.attempts):
             return True
-        if flight.block is None and self._now() - last.at <= self.patience.missing_after:
+        if flight.block is None and self._journal.now() - last.at <= self.patience.missing_after:
             return True
         self._note(flight, "dropped")
         self._alarms.log.warning("dropped", kind=last.kind, nonce=flight.nonce, tx=last.hash)

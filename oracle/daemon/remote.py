@@ -105,7 +105,8 @@ class SignerServer:
             what = f"A signer listens on a loopback address, not on {host}: tunnel to it instead."
             raise DaemonError(what, Exit.CONFIG)
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler(signer))
+            self._closed = threading.Event()
+            self._server = ThreadingHTTPServer((host, port), _handler(signer, self._closed))
         except OSError as error:
             what = f"A signer cannot listen at {host}:{port}: {error.strerror}."
             raise DaemonError(what, Exit.CONFIG) from None
@@ -126,12 +127,13 @@ class SignerServer:
         threading.Thread(target=self.serve, daemon=True).start()
 
     def close(self) -> None:
-        """Stop answering."""
+        """Stop answering, also on connections that are open."""
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
 
 
-def _handler(signer: Signer) -> type[BaseHTTPRequestHandler]:
+def _handler(signer: Signer, closed: threading.Event) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
     def answer(verb: str, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,6 +160,9 @@ def _handler(signer: Signer) -> type[BaseHTTPRequestHandler]:
             self._reply(200, {"address": signer.address})
 
         def do_POST(self) -> None:
+            if closed.is_set():
+                self.close_connection = True
+                return
             try:
                 length = int(self.headers.get("Content-Length", "0"))
                 if not 0 < length <= LONGEST:

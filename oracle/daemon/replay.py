@@ -19,7 +19,7 @@ from oracle.feeds.scenario import SPANS
 
 HOUR: Final = 3_600
 STEP: Final = 300  # [s]
-MOST_ROUNDS: Final = 8  # of one step
+MOST_ROUNDS: Final = 20  # of one step
 SIGNERS: Final = (3, 4, 5)  # of the local configuration, in the mnemonic everybody knows
 SENDER: Final = 9
 ALIASES: Final = {"WETH": "ETH"}  # collateral that has a market's price and numbers
@@ -43,6 +43,7 @@ def local_config(replay: str, node: str, deployment: Path, state: Path) -> Keepe
         "state": state,
         "sources": {"replay": replay},
         "signers": [{"keystore": "development"}],
+        "timing": {"report_every": STEP},
         "sending": {"confirmations": 1, "tip_gwei": 1.0},
         "log_level": "warning",
     }
@@ -117,7 +118,7 @@ def play(
             what = f"The node does not let its clock be moved: {error}"
             raise DaemonError(what, Exit.NODE) from None
         for _ in range(MOST_ROUNDS):
-            if not keeper.round():
+            if not keeper.round() and not keeper.is_waiting:
                 break
         on_step(time)
     latencies = keeper.journal.latencies()

@@ -121,12 +121,26 @@ def open_parts(config: KeeperConfig, log: Log | None = None) -> Parts:
             what = f"The deployment has no asset {unknown[0]}, only "
             raise DaemonError(f"{what}{', '.join(deployment.assets)}.", Exit.SELF_CHECK)
         ids = {symbol: deployment.assets[symbol] for symbol in parts.aliases}
+        check_distinct(ids)
         self_check(session.client, deployment, ids)
         infos = read_markets(session.client, deployment, ids)
     except ChainError as error:
         raise DaemonError(str(error), Exit.NODE) from None
     parts.infos = {info.asset: info for info in infos.values()}
     return parts
+
+
+def check_distinct(ids: Mapping[str, int]) -> None:
+    """
+    Raises:
+        DaemonError: two symbols are one asset.
+    """
+    seen: dict[int, str] = {}
+    for symbol, asset in ids.items():
+        if asset in seen:
+            what = f"{seen[asset]} and {symbol} are both asset {asset}."
+            raise DaemonError(what, Exit.SELF_CHECK)
+        seen[asset] = symbol
 
 
 def make_sources(parts: Parts, origin: int) -> Sources:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final, Protocol
 
 from oracle.calibrate import load_calibration
@@ -181,7 +182,7 @@ def replay_sources(name: str, markets: Mapping[str, MarketInfo], origin: int) ->
     if name not in SPANS:
         raise DaemonError(f"There is no recording {name!r}, only {', '.join(SPANS)}.", Exit.CONFIG)
     try:
-        scenario = load_scenario(name)
+        scenario = _scenario(name)
         calibrations = load_calibration(name)
     except (FeedError, OSError, ValueError) as error:
         raise DaemonError(str(error), Exit.SOURCE) from None
@@ -193,6 +194,12 @@ def replay_sources(name: str, markets: Mapping[str, MarketInfo], origin: int) ->
     tape = Tape(origin, scenario.start, scenario.end)
     recording = Recording(scenario, there, tape)
     return Sources(recording, recording, recording)
+
+
+@cache
+def _scenario(name: str) -> Scenario:
+    """Read once for all signers of a process: nobody can change it."""
+    return load_scenario(name)
 
 
 def with_rates(calibration: Calibration, info: MarketInfo) -> Calibration:

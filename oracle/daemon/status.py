@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -135,26 +136,27 @@ def open_for_reading(path: Path, identity: str) -> Journal | None:
 
 
 def render(status: Status) -> Group:
-    """For a terminal."""
-    table = Table(title=f"Load lines on chain {status.chain_id}, block {status.block:,}")
-    for name in ("asset", "price", "age", "last push (UTC)", "age"):
-        table.add_column(name)
-    for name in ("severity", "MM / IM now", "asked", "depth", "asked", f"coverage of {PERIODS} h"):
-        table.add_column(name, justify="right")
+    """For a terminal; severity and depth in per cent."""
+    title = f"Load lines on chain {status.chain_id}, block {status.block:,} (severity, depth in %)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("asset", "price", "pushed", "age"):
+        table.add_column(name, no_wrap=True)
+    for name in ("severity", "MM", "IM", "asked", "depth", "asked", "covered"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in status.assets:
-        pushed = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.last_push))
+        pushed = time.strftime("%d %b %H:%M", time.gmtime(row.last_push))
         table.add_row(
-            f"{row.symbol} ({row.asset})",
+            row.symbol,
             row.price,
-            _seconds(row.price_age),
             pushed,
             _seconds(row.push_age),
             _share(row.severity),
-            f"{_share(row.severity_mm)} / {_share(row.severity_im)}",
+            _share(row.severity_mm),
+            _share(row.severity_im),
             _share(row.severity_asked),
             _share(row.depth),
             _share(row.depth_asked),
-            f"{row.covered} of {row.periods}" if row.periods else "-",
+            f"{row.covered}/{row.periods}" if row.periods else "-",
             style="red" if row.is_stale else None,
         )
     return Group(table, *(Text(line) for line in _lines(status)))
@@ -162,12 +164,15 @@ def render(status: Status) -> Group:
 
 def _lines(status: Status) -> list[str]:
     signed = set(status.last_signers)
-    people = [f"{a}{' (signed last report)' if a in signed else ''}" for a in status.signers]
+    people = [f"  {a}{' signed the last report' if a in signed else ''}" for a in status.signers]
     beat = "never" if status.heartbeat_age is None else f"{status.heartbeat_age:.0f} s ago"
     latency = "-" if status.latency_ms is None else f"{status.latency_ms:.0f} ms"
     state = "PAUSED, " if status.paused else ""
     return [
-        f"Signers, {status.quorum} of {len(status.signers)}: {', '.join(people)}",
+        f"Signers, {status.quorum} of {len(status.signers)}:",
+        *people,
+        f"Covered: of the last {PERIODS} hours seen, those whose prices stayed within the"
+        " maintenance rate.",
         f"{state}heartbeat {beat}, {status.waiting} transactions waiting, tick to submitted"
         f" {latency} (median).",
     ]
@@ -183,7 +188,7 @@ def _age(heartbeat: Path) -> float | None:
 
 
 def _share(ppm: int | None) -> str:
-    return "-" if ppm is None else f"{ppm / 10_000:.2f} %"
+    return "-" if ppm is None else f"{ppm / 10_000:.2f}"
 
 
 def _seconds(age: int) -> str:
