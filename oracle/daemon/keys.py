@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,11 @@ def make_keystore(path: Path, passphrase: str) -> str:
     except OSError as error:
         raise DaemonError(f"{path} cannot be written: {error.strerror}.", Exit.KEYS) from None
     return str(account.address)
+
+
+def forbid_core_dumps() -> None:
+    """The kernel writes no memory of this process to a disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def dev_key(index: int, chain_id: int) -> Key:

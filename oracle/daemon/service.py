@@ -26,7 +26,7 @@ from oracle.daemon.config import KeeperConfig, KeyFile, SignerEntry
 from oracle.daemon.files import replace_file
 from oracle.daemon.journal import Journal, open_journal
 from oracle.daemon.keeper import Keeper, Looker, summary
-from oracle.daemon.keys import Key, open_key, passphrase_of, refuse_known
+from oracle.daemon.keys import Key, forbid_core_dumps, open_key, passphrase_of, refuse_known
 from oracle.daemon.lease import Lease
 from oracle.daemon.logs import make_log
 from oracle.daemon.metrics import Metrics
@@ -163,6 +163,7 @@ def make_sources(parts: Parts, origin: int) -> Sources:
 
 def open_entry(entry: KeyFile | SignerEntry) -> Key:
     """The key of an entry with a keystore."""
+    forbid_core_dumps()
     path = entry.keystore
     if path is None:
         raise DaemonError("There is no keystore.", Exit.KEYS)

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from oracle.calibrate import load_calibration
 from oracle.daemon.alarms import DaemonError, Exit
-from oracle.feeds.bars import HOUR, FeedError
+from oracle.feeds.bars import HOUR, Bars, FeedError
 from oracle.feeds.scenario import SPANS, Scenario, load_scenario, walk
 from oracle.models.tails import RiskError
 from oracle.policy import PPM, Calibration, Schedule
@@ -72,7 +72,7 @@ class NoPremium:
 
 @dataclass(frozen=True)
 class Sources:
-    """Of one signer. `tapes` gives the tape's own time; live sources live in the chain's."""
+    """Of one signer."""
 
     prices: Prices
     numbers: Numbers
@@ -93,6 +93,41 @@ class MarketInfo:
     asset: int
     calm_mmr0: int
     storm_mmr0: int
+
+
+# --- numbers from bars ----------------------------------------------------------------------------
+
+Window = Callable[[str, int], tuple[Bars, Bars, int]]
+
+
+class Estimated:
+    """Numbers from bars, wherever those come from; each hour is computed once."""
+
+    def __init__(self, calibrations: Mapping[str, Calibration], window: Window) -> None:
+        """
+        Args:
+            calibrations: by market; their bracket 0 is what severity is solved for, see
+                `with_rates`.
+            window: of a market and a time: mark bars, bars with traded volume, and the full hour up
+                to which they may be looked at.
+        """
+        self._estimators = {
+            market: MarginEstimator(market, calibration)
+            for market, calibration in calibrations.items()
+        }
+        self._window = window
+        self._asks: dict[tuple[str, int], Ask] = {}
+
+    def ask(self, market: str, time: int) -> Ask:
+        """From the bars complete at the beginning of the hour."""
+        if market not in self._estimators:
+            raise SourceError(f"{market}: there is no calibration of it.")
+        mark, traded, hour = self._window(market, time)
+        key = (market, hour)
+        if key not in self._asks:
+            self._asks = {k: ask for k, ask in self._asks.items() if k[1] >= hour - HOUR}
+            self._asks[key] = self._estimators[market].ask(mark, traded, hour)
+        return self._asks[key]
 
 
 # --- a recorded day -------------------------------------------------------------------------------
@@ -119,23 +154,12 @@ class Tape:
 
 
 class Recording:
-    """A scenario as prices, numbers and premiums; pure, so equal in every process."""
+    """A scenario as prices, bars and premiums; pure, so equal in every process."""
 
-    def __init__(
-        self, scenario: Scenario, calibrations: Mapping[str, Calibration], tape: Tape
-    ) -> None:
-        """
-        Args:
-            calibrations: by symbol; their bracket 0 is what severity is solved for.
-        """
+    def __init__(self, scenario: Scenario, tape: Tape) -> None:
         self._scenario = scenario
         self._tape = tape
-        self._estimators = {
-            symbol: MarginEstimator(symbol, calibration)
-            for symbol, calibration in calibrations.items()
-        }
         self._walks: dict[tuple[str, int], list[int]] = {}
-        self._asks: dict[tuple[str, int], Ask] = {}
 
     def latest(self, market: str, time: int) -> int:
         """[USD wad] as the walk through the hour's bar has it."""
@@ -143,31 +167,25 @@ class Recording:
         hour, within = divmod(at, HOUR)
         key = (market, hour)
         if key not in self._walks:
-            bars = self._bars(market).between(hour * HOUR, (hour + 1) * HOUR)
+            bars = self._mark(market).between(hour * HOUR, (hour + 1) * HOUR)
             if len(bars) != 1:
                 raise SourceError(f"{market}: the recording lacks the hour of {at}.")
             self._walks[key] = walk(bars, 0, HOUR // WALK_STEP)
         return self._walks[key][within // WALK_STEP]
 
-    def ask(self, market: str, time: int) -> Ask:
-        """From the bars complete at the beginning of the hour."""
+    def bars(self, market: str, time: int) -> tuple[Bars, Bars, int]:
+        """For `Estimated`: everything recorded; the estimator looks at nothing after the hour."""
         hour = self._tape.at(time) // HOUR * HOUR
-        key = (market, hour)
-        if key not in self._asks:
-            self._bars(market)
-            traded = self._scenario.traded[market]
-            self._asks[key] = self._estimators[market].ask(self._bars(market), traded, hour)
-        return self._asks[key]
+        return self._mark(market), self._scenario.traded[market], hour
 
     def premium(self, market: str, time: int) -> int:
         """Of the perpetual over the mark at the last closes, within bounds."""
-        hour = self._tape.at(time) // HOUR * HOUR
-        traded = self._scenario.traded[market].before(hour)
-        mark = self._bars(market).before(hour)
-        ppm = round(PPM * (float(traded.close[-1]) / float(mark.close[-1]) - 1.0))
+        mark, traded, hour = self.bars(market, time)
+        last, perpetual = mark.before(hour).close[-1], traded.before(hour).close[-1]
+        ppm = round(PPM * (float(perpetual) / float(last) - 1.0))
         return max(-MOST_PREMIUM, min(MOST_PREMIUM, ppm))
 
-    def _bars(self, market: str) -> Any:
+    def _mark(self, market: str) -> Bars:
         if market not in self._scenario.mark:
             raise SourceError(f"{market}: the recording {self._scenario.name} does not have it.")
         return self._scenario.mark[market]
@@ -192,8 +210,8 @@ def replay_sources(name: str, markets: Mapping[str, MarketInfo], origin: int) ->
         if symbol in calibrations
     }
     tape = Tape(origin, scenario.start, scenario.end)
-    recording = Recording(scenario, there, tape)
-    return Sources(recording, recording, recording)
+    recording = Recording(scenario, tape)
+    return Sources(recording, Estimated(there, recording.bars), recording)
 
 
 @cache

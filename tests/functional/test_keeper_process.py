@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -73,10 +72,10 @@ class Killed(BaseException):
     """As final as a signal, for what is in this process."""
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("arrow", ARROWS)
 def test_fault_11_killed_at_an_arrow(scene, tmp_path, arrow, number):
-    """At the first, second or third time it comes there; then started anew."""
+    """At the first or second time it comes there; then started anew."""
     left = [number]
 
     def at(name):
@@ -268,10 +267,11 @@ def test_fault_18_hostile_keeper__24_hours(scene, tmp_path, direction):
     assert abs(day[0] - first[0]) <= 24 * (rise if direction == "tighten" else fall)
     if direction == "loosen":
         assert day[3] >= first[3] - 24 * fall
-    again = legal_push(scene, keys, lambda s: s, lambda d: d)
-    scene.client.request("evm_setNextBlockTimestamp", at + 2_999)
-    with pytest.raises(Reverted, match="too soon"):
+    again, line = legal_push(scene, keys, lambda s: s, lambda d: d), scene.line(BTC)[:3]
+    scene.client.request("evm_setNextBlockTimestamp", at + rules.min_delay - 1)
+    with pytest.raises(Reverted):  # too soon
         scene.client.wait(thief.send(engine, again, 2_000_000))
+    assert scene.line(BTC)[:3] == line
 
 
 def margins_at(scene, engine, sizes, time):
@@ -400,9 +400,9 @@ def test_fault_24_dry_run_is_byte_identical(scene, tmp_path):
         live = scene.keeper(tmp_path / "live", proxy.url, said=said)
         dry = scene.keeper(tmp_path / "dry", said=said, dry_run=would.append)
         compared = 0
-        for step in range(30):
+        for step in range(14):
             said.prices["BTC"] += (-1) ** step * 37 * WAD
-            said.severity["BTC"] = 40_000 * (step // 10)
+            said.severity["BTC"] = 40_000 * (step // 5)
             scene.at(START + step * 300)
             for _ in range(5):
                 would.clear()
@@ -414,7 +414,7 @@ def test_fault_24_dry_run_is_byte_identical(scene, tmp_path):
                 assert len(kinds) == 1
                 assert bytes(sent["to"]).hex() == kinds[0].to[2:].lower()
                 compared += 1
-    assert compared >= 33
+    assert compared >= 16
     assert not list((tmp_path / "dry").glob("*.sqlite"))
 
 
@@ -422,34 +422,137 @@ def test_fault_24_dry_run_is_byte_identical(scene, tmp_path):
 
 
 def test_price_tick_to_submitted(scene, tmp_path):
-    """[ms] median over fifty reports, from the journal."""
+    """[ms] median over reports, from the journal."""
     stand = scene.keeper(tmp_path)
-    for step in range(50):
+    for step in range(21):
         stand.at(START + step * 60)
     latencies = sorted(stand.journal.latencies("report"))
-    assert len(latencies) == 50
-    median = latencies[25]
+    assert len(latencies) == 21
+    median = latencies[10]
     print(f"tick to submitted: median {median} ms, worst {latencies[-1]} ms")
     assert median <= 300
 
 
-def test_command_line__status_of_a_scene(scene, tmp_path):
-    """As a process: status needs no key; --json is for programs."""
-    stand = scene.keeper(tmp_path)
-    stand.at(START)
-    config = tmp_path / "keeper.toml"
-    config.write_text(
-        f'deployment = "{scene.file}"\nnodes = ["{scene.client.url}"]\nstate = "{tmp_path}"\n'
-        'sources = { factory = "a:b" }\nsigners = [{ keystore = "k.json" }]\n'
-    )
-    command = [sys.executable, "-m", "oracle", "status", "--config", str(config)]
-    done = subprocess.run(
-        [*command, "--sender", SENDER, "--json"], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert [asset["symbol"] for asset in found["assets"]] == ["BTC", "ETH", "WETH"]
+# --- all of it, as operated -----------------------------------------------------------------------
+
+PHRASE = "a passphrase for tests"
+
+
+class Operator:
+    """Keystores, files and processes as docs/operate.md has them."""
+
+    def __init__(self, scene, folder):
+        self.scene, self.folder = scene, folder
+        phrase = self.write("phrase", PHRASE)
+        for index in (3, 4, 9):
+            content = Account.encrypt(account(index).key, PHRASE, iterations=2)
+            self.write(f"{index}.json", json.dumps(content))
+        self.common = (
+            f'deployment = "{scene.file}"\nnodes = ["{scene.client.url}"]\n'
+            'sources = { factory = "tests.support.keeper_stage:live_sources" }\n'
+            'markets = { BTC = "BTC", ETH = "ETH", WETH = "ETH" }\n'
+        )
+        self.key = f'passphrase_file = "{phrase}"\n'
+        self.processes = []
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    def start(self, *arguments):
+        command = [sys.executable, "-m", "oracle", *map(str, arguments)]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=ROOT, stderr=pipe, stdout=pipe, text=True)
+        self.processes.append(process)
+        return process
+
+    def serve(self, index):
+        """A signer's process; its url."""
+        text = f'{self.common}[[signers]]\nkeystore = "{index}.json"\n{self.key}'
+        path = self.write(f"signer-{index}.toml", f"{text}[listen]\nport = 0\n")
+        process = self.start("signer", "serve", "--config", path)
+        return json.loads(process.stderr.readline())["url"]
+
+    def keeper_file(self, urls):
+        text = f'{self.common}state = "state"\n'.replace("markets", 'log_level = "info"\nmarkets')
+        for index, url in urls.items():
+            text += f'[[signers]]\nurl = "{url}"\naddress = "{account(index).address}"\n'
+        text += f'[sender]\nkeystore = "9.json"\n{self.key}'
+        text += "[timing]\nround_every = 0.2\n[sending]\nconfirmations = 1\n"
+        return self.write("keeper.toml", text)
+
+    def stop(self):
+        """Everything that was said by all processes."""
+        for process in self.processes:
+            process.terminate()
+        return [process.communicate(timeout=20) for process in self.processes]
+
+
+@pytest.fixture
+def operator(tmp_path):
+    with deployed_scene(tmp_path, int(time.time()) - 7_200) as scene:
+        scene.client.request("evm_mine", {"timestamp": int(time.time())})
+        scene.client.request("evm_setIntervalMining", 1)
+        yield Operator(scene, tmp_path)
+
+
+def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
+    """Two signers and a keeper, each a process with keystores; a minute's work; SIGTERM. Then
+    status, a second keeper, and every line that was said is searched for keys."""
+    scene = operator.scene
+    urls = {index: operator.serve(index) for index in (3, 4)}
+    path = operator.keeper_file(urls)
+    keeper = operator.start("run", "--config", path)
+    lines = []
+    while not any('"kind": "release"' in line and "confirmed" in line for line in lines):
+        lines.append(keeper.stderr.readline())
+        assert lines[-1], lines
+    second = operator.start("run", "--config", path)
+    refused = second.communicate(timeout=20)[1]
+    assert "Another keeper holds the lease" in refused
+    assert second.returncode == Exit.LEASE
+    status = [sys.executable, "-m", "oracle", "status", "--config", str(path)]
+    seen = subprocess.run([*status, "--json"], capture_output=True, text=True, cwd=ROOT)
+    found = json.loads(seen.stdout)
     assert found["assets"][0]["severity"] == 50_000
     assert found["assets"][0]["severity_asked"] == 100_000
-    assert len(found["last_signers"]) == 3
-    assert threading.active_count() < 50
+    assert len(found["last_signers"]) == 2
+    assert found["heartbeat_age"] < 60
+    assert found["latency_ms"] < 300
+    shown = subprocess.run(status, capture_output=True, text=True, cwd=ROOT)
+    assert "BTC" in shown.stdout
+    assert shown.returncode == 0
+    keeper.send_signal(signal.SIGTERM)
+    assert keeper.wait(timeout=20) == 0
+    operator.processes = [p for p in operator.processes if p not in (keeper, second)]
+    said = [*lines, keeper.stderr.read(), keeper.stdout.read(), refused, seen.stdout, shown.stdout]
+    said += [text for pair in operator.stop() for text in pair]
+    said += [p.read_text() for p in operator.folder.glob("state/*.json")]
+    said += [
+        p.read_bytes().decode(errors="replace") for p in operator.folder.glob("state/*.sqlite*")
+    ]
+    everything = "".join(said).lower()
+    for index in (3, 4, 9):
+        assert bytes(account(index).key).hex() not in everything
+    assert PHRASE not in everything
+    assert "traceback" not in everything
+    assert scene.line(BTC)[0] == 50_000
+
+
+def test_replay_on_a_local_node(tmp_path):
+    """`oracle run --replay`, out of the box: two hours of 12 March 2020."""
+    with deployed_scene(tmp_path, int(time.time())) as scene:
+        command = [sys.executable, "-m", "oracle", "run", "--replay", "2020-03-12", "--hours", "2"]
+        where = ["--node", scene.client.url, "--deployment", str(scene.file)]
+        done = subprocess.run(
+            [*command, *where, "--state", str(tmp_path / "state")],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "24 reports and " in done.stdout
+        assert scene.line(BTC)[0] > 0
+        assert 7_000 * WAD < scene.price(BTC)[0] < 9_000 * WAD

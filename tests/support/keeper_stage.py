@@ -222,11 +222,16 @@ class Stand:
         return [e["step"] for e in self.journal.entries() if e["kind"] == kind]
 
 
+def live_sources(_markets: Any, _options: Any) -> Sources:
+    """For a keeper in another process: `tests.support.keeper_stage:live_sources`."""
+    return Said(drift=0).sources
+
+
 @contextmanager
-def deployed_scene(folder: Path) -> Iterator[Scene]:
+def deployed_scene(folder: Path, born: int = BORN) -> Iterator[Scene]:
     """An Anvil of its own with everything deployed; Ape is connected elsewhere afterwards."""
     config = load_config(ROOT / "scripts/config/local.toml")
-    with running_anvil(BORN) as client:
+    with running_anvil(born) as client:
         with connected(client):
             import ape
 
