@@ -34,6 +34,7 @@ from tests.support.keeper_stage import (
 
 SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
 GWEI = 10**9
+HASTY = {"bump_after": 0.05}  # [s]
 ETHER = 10**18
 GUARDIAN, STRANGER = 1, 8
 PAUSE = Function("pause()")
@@ -87,8 +88,10 @@ def transfer(scene, index, nonce, fee=2 * GWEI):
     return scene.client.request("eth_sendRawTransaction", raw)
 
 
-def by(scene, index):
-    return Sender(scene.client, account(index), Fees(2 * GWEI, GWEI))
+def send(scene, index, data):
+    """To the engine, and mined."""
+    sender = Sender(scene.client, account(index), Fees(2 * GWEI, GWEI))
+    scene.client.wait(sender.send(scene.deployment.addresses["engine"], data, 200_000))
 
 
 def base_fee(scene, gwei):
@@ -129,7 +132,7 @@ def test_fault_04_reorg(scene, tmp_path, depth, how):
 
 def test_fault_05_somebody_else_used_the_key(scene, tmp_path):
     stand = scene.keeper(tmp_path)
-    transfer(scene, 9, 0)
+    scene.client.wait(transfer(scene, 9, 0))
     assert stand.at(START) == 3
     assert scene.sent_by(SENDER) == 4
 
@@ -186,7 +189,7 @@ def test_fault_05_one_in_flight(scene, proxy, tmp_path):
 @pytest.mark.parametrize("factor", [10, 100])
 def test_fault_06_stuck__replaced_by_what_is_true_now(scene, proxy, tmp_path, factor):
     said = Said()
-    stand = scene.keeper(tmp_path, proxy.url, said=said, sending={"max_gwei": 1_000})
+    stand = scene.keeper(tmp_path, proxy.url, said=said, sending={"max_gwei": 1_000, **HASTY})
     scene.at(START)
     hold(scene)
     stand.keeper.round()
@@ -207,7 +210,7 @@ def test_fault_06_stuck__replaced_by_what_is_true_now(scene, proxy, tmp_path, fa
 
 
 def test_fault_06_stuck_for_too_long__cancelled(scene, proxy, tmp_path):
-    stand = scene.keeper(tmp_path, proxy.url, sending={"deadline": 0.1})
+    stand = scene.keeper(tmp_path, proxy.url, sending={"deadline": 0.1, **HASTY})
     scene.at(START)
     hold(scene)
     stand.keeper.round()
@@ -227,7 +230,7 @@ def test_fault_06_stuck_for_too_long__cancelled(scene, proxy, tmp_path):
 
 
 def test_fault_07_the_original_is_mined_after_all(scene, proxy, tmp_path):
-    stand = scene.keeper(tmp_path, proxy.url)
+    stand = scene.keeper(tmp_path, proxy.url, sending=HASTY)
     scene.at(START)
     hold(scene)
     stand.keeper.round()
@@ -317,15 +320,14 @@ def test_fault_10_step_too_large(scene, proxy, tmp_path, monkeypatch):
 
 def test_fault_10_paused(scene, proxy, tmp_path):
     stand = scene.keeper(tmp_path, proxy.url)
-    engine = scene.deployment.addresses["engine"]
     scene.at(START - 1)
-    by(scene, GUARDIAN).send(engine, PAUSE.encode(), 200_000)
+    send(scene, GUARDIAN, PAUSE.encode())
     for second in range(1, 6):
         assert stand.at(START + second) == 0
     assert proxy.raw == []
     assert "eth_estimateGas" not in proxy.seen
     assert stand.stream.getvalue().count("the protocol is paused") == 1
-    by(scene, GUARDIAN).send(engine, UNPAUSE.encode(), 200_000)
+    send(scene, GUARDIAN, UNPAUSE.encode())
     assert stand.at(START + 60) == 3
 
 
@@ -385,8 +387,7 @@ def test_fault_21_one_market_is_pending_and_reduce_only__others_go_on(scene, tmp
     said = Said()
     stand = scene.keeper(tmp_path, said=said)
     stand.at(START)
-    engine = scene.deployment.addresses["engine"]
-    by(scene, GUARDIAN).send(engine, REDUCE_ONLY.encode(ETH, True), 200_000)
+    send(scene, GUARDIAN, REDUCE_ONLY.encode(ETH, True))
     said.prices["BTC"] = 15_000 * WAD  # held back
     stand.at(START + HOUR)
     assert scene.price(BTC)[0] == 20_000 * WAD
@@ -464,11 +465,10 @@ def test_fault_25_six_hours_away_and_the_price_fell_by_30_per_cent(scene, tmp_pa
 
 
 def test_frozen_signer_is_left_out(scene, tmp_path):
-    engine = scene.deployment.addresses["engine"]
     stand = scene.keeper(tmp_path)
     frozen = stand.keeper.panel.signers[1].address
     freeze = Function("freeze_signer(address)").encode(frozen)
-    by(scene, GUARDIAN).send(engine, freeze, 200_000)
+    send(scene, GUARDIAN, freeze)
     assert stand.at(START) == 3
     report = next(e for e in stand.journal.entries() if e["step"] == "signed")
     assert frozen not in report["body"]["signers"]

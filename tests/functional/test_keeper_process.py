@@ -195,8 +195,8 @@ def test_fault_12_two_machines__interleave_harmlessly(scene, tmp_path):
 # --- 18: hostile ----------------------------------------------------------------------------------
 
 
-def legal_push(scene, keys, severity, depth):
-    """Signed by a quorum of stolen keys; calldata."""
+def legal_push(scene, keys, severity, depth, at):
+    """Signed by a quorum of stolen keys, to be mined at that time; calldata."""
     parts = scene.parts
     view = read_view(scene.client, parts.deployment, parts.assets)
     lines = tuple(
@@ -204,7 +204,7 @@ def legal_push(scene, keys, severity, depth):
         for asset, line in view.lines.items()
     )
     asks = {line.asset: Ask(0, 1, 0, 0, bytes(32)) for line in lines}
-    terms = PushTerms(view.head.time + 1_200, lines, asks)
+    terms = PushTerms(at + 600, lines, asks)
     signed = [Signed(k.address, k.sign_message(terms.message, parts.domain)) for k in keys]
     return push_data(terms, signed)
 
@@ -239,15 +239,23 @@ def test_fault_18_hostile_keeper__24_hours(scene, tmp_path, direction):
                 keys,
                 lambda s: min(10**6, s + rise),
                 lambda d: max(rules.depth_min, d - rules.depth_fall),
+                at,
             )
         else:
             data = legal_push(
-                scene, keys, lambda s: max(0, s - fall), lambda d: min(10**6, d + rules.depth_rise)
+                scene,
+                keys,
+                lambda s: max(0, s - fall),
+                lambda d: min(10**6, d + rules.depth_rise),
+                at,
             )
+        pushed = scene.line(BTC)[0]
         before = margins_at(scene, engine, sizes, at)
         scene.client.request("evm_setNextBlockTimestamp", at)
-        thief.send(engine, data, 2_000_000)
+        scene.client.wait(thief.send(engine, data, 2_000_000))
         assert scene.client.block_time() == at
+        to = min(10**6, pushed + rise) if direction == "tighten" else max(0, pushed - fall)
+        assert scene.line(BTC)[0] == to
         for asset, size in sizes.items():
             margin = scene.client.call(engine, MARGIN, asset, size, MAINTENANCE)
             if direction == "tighten":
@@ -267,7 +275,7 @@ def test_fault_18_hostile_keeper__24_hours(scene, tmp_path, direction):
     assert abs(day[0] - first[0]) <= 24 * (rise if direction == "tighten" else fall)
     if direction == "loosen":
         assert day[3] >= first[3] - 24 * fall
-    again, line = legal_push(scene, keys, lambda s: s, lambda d: d), scene.line(BTC)[:3]
+    again, line = legal_push(scene, keys, lambda s: s, lambda d: d, at), scene.line(BTC)[:3]
     scene.client.request("evm_setNextBlockTimestamp", at + rules.min_delay - 1)
     with pytest.raises(Reverted):  # too soon
         scene.client.wait(thief.send(engine, again, 2_000_000))
@@ -300,7 +308,7 @@ def test_fault_18_guardian_freezes_within_two_blocks(scene, tmp_path):
     scene.client.request("evm_mine")
     scene.client.request("evm_setAutomine", True)
     assert scene.client.head().number - begun <= 2
-    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d)
+    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, START + HOUR)
     with pytest.raises(Reverted, match="bad signer"):
         scene.client.request("eth_call", {"to": engine, "data": "0x" + data.hex()}, "latest")
 

@@ -123,7 +123,7 @@ class Scene:
             "timing": {"rpc_timeout": 0.4, **sections.pop("timing", {})},
             "sending": {
                 "confirmations": 1,
-                "bump_after": 0.05,
+                "bump_after": 2,
                 "deadline": 30,
                 **sections.pop("sending", {}),
             },
@@ -186,7 +186,7 @@ class Stand:
     def journal(self) -> Journal:
         return self.keeper.journal
 
-    def rounds(self, patience: int = 8) -> int:
+    def rounds(self, patience: int = 40) -> int:
         """Until there is nothing to do, and what was sent is mined; how many sent something."""
         count = 0
         while patience:
