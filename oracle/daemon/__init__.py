@@ -6,6 +6,9 @@ node      one or several nodes that must agree     view      what the engine say
 signer    one signer: quotes, asks, co-signs       remote    a signer in another process
 panel     M of N collected into one message        messages  calldata of reports and pushes
 journal   what was sent, surviving a kill          outbox    nonces, fees, replacement, cancelling
-keeper    one round                                service   rounds until stopped, watched
+trial     messages tried before they are sent
+keeper    one round                                service   a keeper put together
+running   rounds until stopped, watched            fees      what may be paid, how long waited
+replay    a recorded day on a local node           rebuild   a journal begun from the chain
 alarms    exit codes and levels                    metrics, logs, status, lease
 """

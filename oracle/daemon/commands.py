@@ -20,6 +20,7 @@ from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.config import KeeperConfig, load_config
 from oracle.daemon.keys import make_keystore, passphrase_of
 from oracle.daemon.node import ClockGuard
+from oracle.daemon.running import run_rounds
 from oracle.daemon.status import open_for_reading, read_status, render
 from oracle.feeds.scenario import SPANS
 
@@ -153,7 +154,7 @@ def run_live(parts: service.Parts, *, once: bool, dry_run: bool) -> Exit:
         )
         if config.metrics is not None:
             parts.metrics.serve(config.metrics.host, config.metrics.port)
-        return service.run_rounds(keeper, parts, once=once)
+        return run_rounds(keeper, parts, once=once)
     finally:
         lease.give()
 

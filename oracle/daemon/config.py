@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from oracle.daemon.alarms import DaemonError, Exit
+from oracle.daemon.fees import ETHER, GWEI, Patience
 from oracle.daemon.files import read_mapping
-from oracle.daemon.outbox import ETHER, GWEI, Patience
 from oracle.daemon.remote import check_address
 from oracle.daemon.signer import Rules
 

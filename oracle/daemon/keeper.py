@@ -14,11 +14,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any, Final
 
 from oracle.chain import ChainError, Client, Reverted, release_call
 from oracle.daemon.alarms import Alarms, DaemonError, Exit
+from oracle.daemon.fees import Patience
 from oracle.daemon.journal import Flight, Journal
 from oracle.daemon.messages import (
     VALID_FOR,
@@ -30,10 +30,11 @@ from oracle.daemon.messages import (
 )
 from oracle.daemon.metrics import Metrics
 from oracle.daemon.node import ClockGuard, Nodes, Session
-from oracle.daemon.outbox import Arrow, Outbox, Patience, Payload, simulate
+from oracle.daemon.outbox import Arrow, Outbox, Payload, simulate
 from oracle.daemon.panel import Panel
 from oracle.daemon.sources import MarketInfo
-from oracle.daemon.view import Deployment, View, read_view
+from oracle.daemon.trial import Trial
+from oracle.daemon.view import Looker, View
 from oracle.policy import PPM
 from oracle.risk import Ask
 
@@ -45,26 +46,6 @@ REST: Final = 5.0  # [s] after something that could not go out
 FATAL: Final = (Exit.JOURNAL, Exit.KEYS)
 GONE: Final = ("dropped", "lost", "superseded", "refused")
 OUT: Final = ("signed", "sent", "unanswered", "mined", "confirmed", "failed")
-
-
-@dataclass
-class Looker:
-    """Reads the engine once a round, for the keeper and its local signers."""
-
-    deployment: Deployment
-    assets: Sequence[int]
-    _view: View | None = None
-
-    def read(self, client: Client) -> View:
-        """Anew."""
-        self._view = read_view(client, self.deployment, self.assets)
-        return self._view
-
-    def __call__(self) -> View:
-        """As read last."""
-        if self._view is None:
-            raise DaemonError("The chain was not read yet.")
-        return self._view
 
 
 @dataclass
@@ -85,12 +66,15 @@ class Keeper:
     arrow: Arrow = lambda name: None
     monotonic: Callable[[], float] = time.monotonic
     is_waiting: bool = False  # for a transaction to be mined
+    trial: Trial = field(init=False)
     _said: dict[str, str] = field(default_factory=dict)
     _bumped: float = float("-inf")
     _rest_until: float = float("-inf")
     _refused: dict[str, float] = field(default_factory=dict)  # kind -> [s] chain time
     _last_observed: int = 0
-    _frozen: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.trial = Trial(self.outbox.address, self.alarms)
 
     # --- the round -------------------------------------------------------------------------------
 
@@ -187,7 +171,7 @@ class Keeper:
         assets = [asset for asset in sorted(self.infos) if view.lines[asset].pushed]
         if not assets:
             return False
-        allowed = self._allowed(view)
+        allowed = self.trial.allowed(view)
         report = self.panel.report(observed, assets, allowed, view.quorum, view.max_spread)
         self._trouble("report", report.troubles)
         self.metrics.signers.set(len(report.signed))
@@ -203,7 +187,7 @@ class Keeper:
         def encode(signed: Sequence[Signed]) -> bytes:
             return report_data(observed, report.assets, signed)
 
-        tried = self._simulate(session.client, engine, encode, report.signed, view.quorum)
+        tried = self.trial.simulate(session.client, engine, encode, report.signed, view.quorum)
         if isinstance(tried, str):
             self._refusal("report", observed, tried, view)
             return False
@@ -252,7 +236,7 @@ class Keeper:
             return False
         # On the grid, so that what is signed does not depend on the moment.
         moment = view.head.time - view.head.time % view.period
-        allowed = self._allowed(view)
+        allowed = self.trial.allowed(view)
         asks, troubles = self.panel.asks(moment, due, allowed, view.quorum)
         self._trouble("ask", troubles)
         self._show_asks(asks)
@@ -300,20 +284,7 @@ class Keeper:
             self._refusal("push", view.head.time, tried, view)
             return None, 0
         signed, gas = tried
-        detail = {
-            "lines": [
-                [line.asset, line.severity, line.depth, line.nonce] for line in push.terms.lines
-            ],
-            "asked": {
-                line.asset: [
-                    push.terms.asks[line.asset].severity,
-                    push.terms.asks[line.asset].depth,
-                ]
-                for line in push.terms.lines
-            },
-            "inputs": push.terms.message.inputs.hex(),
-            "signers": [part.signer for part in signed],
-        }
+        detail = push_detail(push.terms, signed)
         data = push_data(push.terms, signed)
         epoch = push.terms.valid_until - VALID_FOR
         return Payload("push", epoch, engine, data, detail, tick), gas
@@ -322,7 +293,7 @@ class Keeper:
         self, client: Client, terms: PushTerms, signed: Sequence[Signed], quorum: int
     ) -> tuple[Sequence[Signed], int] | str:
         engine = self.looker.deployment.engine
-        return self._simulate(client, engine, lambda s: push_data(terms, s), signed, quorum)
+        return self.trial.simulate(client, engine, lambda s: push_data(terms, s), signed, quorum)
 
     def _without_refused(
         self, session: Session, terms: PushTerms, allowed: Sequence[str], view: View
@@ -362,40 +333,6 @@ class Keeper:
         return self._submit(session, view, payload, gas, None)
 
     # --- internals -------------------------------------------------------------------------------
-
-    def _simulate(
-        self,
-        client: Client,
-        to: str,
-        encode: Callable[[Sequence[Signed]], bytes],
-        signed: Sequence[Signed],
-        quorum: int,
-    ) -> tuple[Sequence[Signed], int] | str:
-        """The gas it takes, or the reason of the refusal. A signer that is frozen makes the chain
-        refuse the whole message: then each quorum is tried until one is accepted."""
-        try:
-            return signed, simulate(client, self.outbox.address, to, encode(signed))
-        except Reverted as error:
-            if error.reason != "bad signer" or len(signed) <= quorum:
-                return error.reason
-        for some in combinations(signed, quorum):
-            try:
-                gas = simulate(client, self.outbox.address, to, encode(some))
-            except Reverted:
-                continue
-            out = sorted({part.signer for part in signed} - {part.signer for part in some})
-            self._frozen = frozenset(self._frozen | {address.lower() for address in out})
-            self.alarms.sound(Exit.QUORUM, "error", "signer not accepted", signers=out)
-            return some, gas
-        return "bad signer"
-
-    def _allowed(self, view: View) -> list[str]:
-        """Signers the chain knows; one it refused is tried again when the list changes."""
-        known = [address for address in view.signers if address not in self._frozen]
-        if len(known) < view.quorum:
-            self._frozen = frozenset()
-            return list(view.signers)
-        return known
 
     def _refusal(self, kind: str, epoch: int, reason: str, view: View) -> None:
         """The chain would refuse it: said, journaled, and not tried again at once."""
@@ -455,6 +392,17 @@ class Keeper:
             symbol = self.infos[asset].symbol
             self.metrics.severity.labels(symbol, "asked").set(ask.severity)
             self.metrics.depth.labels(symbol, "asked").set(ask.depth)
+
+
+def push_detail(terms: PushTerms, signed: Sequence[Signed]) -> dict[str, Any]:
+    """Of a push, for the journal."""
+    asked = {line.asset: terms.asks[line.asset] for line in terms.lines}
+    return {
+        "lines": [[line.asset, line.severity, line.depth, line.nonce] for line in terms.lines],
+        "asked": {asset: [ask.severity, ask.depth] for asset, ask in asked.items()},
+        "inputs": terms.message.inputs.hex(),
+        "signers": [part.signer for part in signed],
+    }
 
 
 def summary(view: View, infos: Mapping[int, MarketInfo]) -> dict[str, Any]:

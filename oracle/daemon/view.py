@@ -141,6 +141,26 @@ def read_view(client: Client, deployment: Deployment, assets: Sequence[int]) -> 
     )
 
 
+@dataclass
+class Looker:
+    """Reads the engine once a round, for the keeper and its local signers."""
+
+    deployment: Deployment
+    assets: Sequence[int]
+    _view: View | None = None
+
+    def read(self, client: Client) -> View:
+        """Anew."""
+        self._view = read_view(client, self.deployment, self.assets)
+        return self._view
+
+    def __call__(self) -> View:
+        """As read last."""
+        if self._view is None:
+            raise DaemonError("The chain was not read yet.")
+        return self._view
+
+
 def limits_of(push_rules: Sequence[int]) -> Limits:
     """The steward's; an unchanged line is repeated well before the keeper would count as dead."""
     up, down, fall, rise, min_delay, max_age, depth_min = push_rules

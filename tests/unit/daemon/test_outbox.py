@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from oracle.chain import Fees
 from oracle.daemon.alarms import DaemonError
-from oracle.daemon.outbox import Patience, bumped, check_patience, fees_for, gas_level
+from oracle.daemon.fees import Patience, bumped, check_patience, fees_for, gas_level
 
 GWEI = 10**9
 fee = st.integers(0, 10**13)

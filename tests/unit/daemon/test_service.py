@@ -25,7 +25,7 @@ from oracle.daemon.remote import (
     write_ask,
     write_terms,
 )
-from oracle.daemon.service import Heart, Watchdog
+from oracle.daemon.running import Heart, Watchdog
 from oracle.daemon.sources import load_sources
 from oracle.signing import Line
 from tests.unit.daemon.test_fault_14_guards import GOOD, KEYS, NOW, WAD, Feed, signer, view
