@@ -138,7 +138,7 @@ def open_for_reading(path: Path, identity: str) -> Journal | None:
 def render(status: Status) -> Group:
     """For a terminal; severity and depth in per cent."""
     title = f"Load lines on chain {status.chain_id}, block {status.block:,} (severity, depth in %)"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("asset", "price", "pushed", "age"):
         table.add_column(name, no_wrap=True)
     for name in ("severity", "MM", "IM", "asked", "depth", "asked", "covered"):
@@ -147,7 +147,7 @@ def render(status: Status) -> Group:
         pushed = time.strftime("%d %b %H:%M", time.gmtime(row.last_push))
         table.add_row(
             row.symbol,
-            row.price,
+            _short(row.price),
             pushed,
             _seconds(row.push_age),
             _share(row.severity),
@@ -187,8 +187,13 @@ def _age(heartbeat: Path) -> float | None:
         return None
 
 
+def _short(price: str) -> str:
+    """Without cents where nobody misses them."""
+    return price.partition(".")[0] if float(price) >= 1_000 else price
+
+
 def _share(ppm: int | None) -> str:
-    return "-" if ppm is None else f"{ppm / 10_000:.2f}"
+    return "-" if ppm is None else f"{ppm / 10_000:.1f}"
 
 
 def _seconds(age: int) -> str:
