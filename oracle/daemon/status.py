@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -138,13 +137,13 @@ def open_for_reading(path: Path, identity: str) -> Journal | None:
 def render(status: Status) -> Group:
     """For a terminal; severity and depth in per cent."""
     title = f"Load lines on chain {status.chain_id}, block {status.block:,} (severity, depth in %)"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     for name in ("asset", "price", "pushed", "age"):
         table.add_column(name, no_wrap=True)
-    for name in ("severity", "MM", "IM", "asked", "depth", "asked", "covered"):
+    for name in ("sever.", "MM", "IM", "asked", "depth", "asked", "covered"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in status.assets:
-        pushed = time.strftime("%d %b %H:%M", time.gmtime(row.last_push))
+        pushed = time.strftime("%m-%d %H:%M", time.gmtime(row.last_push))
         table.add_row(
             row.symbol,
             _short(row.price),
@@ -199,4 +198,4 @@ def _share(ppm: int | None) -> str:
 def _seconds(age: int) -> str:
     if age < 0:
         return "-"
-    return f"{age} s" if age < 600 else f"{age / 3_600:.1f} h"
+    return f"{age}s" if age < 600 else f"{age / 3_600:.1f}h"
