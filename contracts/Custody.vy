@@ -160,12 +160,13 @@ def pay_claim(_account: uint256, _receiver: address, _claim: uint256):
 @external
 def credit(_receiver: address, _amount: uint256):
     """
-    @notice Set settlement tokens apart for a receiver, to be released.
+    @notice Set settlement tokens apart for a receiver, to be released; never more than there are.
     @param _amount [USD wad]
     """
     self._check_ledger()
-    outflow._wait(SETTLEMENT_INDEX, _receiver, _amount)
-    reserve._pay_out(_amount, 0)
+    amount: uint256 = min(_amount, self._held_for_accounts())
+    outflow._wait(SETTLEMENT_INDEX, _receiver, amount)
+    reserve._pay_out(amount, 0)
 
 
 @external

@@ -376,6 +376,9 @@ class Sender:
         return nonce
 
 
+SETTLEMENT = 255  # custody's index of the settlement token
+
+
 def release_call(addresses: Mapping[str, str], receiver: str) -> tuple[str, bytes]:
     """To whom and what: pay what waits for a receiver in settlement tokens.
 
@@ -385,7 +388,7 @@ def release_call(addresses: Mapping[str, str], receiver: str) -> tuple[str, byte
     Args:
         addresses: of a deployment, by name.
     """
-    return addresses["clearinghouse"], Function("release(address)").encode(receiver)
+    return addresses["custody"], Function("release(uint256,address)").encode(SETTLEMENT, receiver)
 
 
 def revert_reason(data: bytes) -> str:

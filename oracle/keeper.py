@@ -15,11 +15,10 @@ from typing import Final
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
 from oracle import signing
 from oracle.chain import Client, Function, Sender
-from oracle.policy import Limits, next_push
+from oracle.policy import Limits, inputs_hash, next_push
 from oracle.risk import Ask
 
 LOCAL_CHAIN: Final = 31_337
@@ -162,11 +161,6 @@ def due_lines(
         if step is not None:
             due.append(signing.Line(asset, step.severity, step.depth, line.pushed))
     return due
-
-
-def inputs_hash(hashes: Sequence[bytes]) -> bytes:
-    """Provenance of a push: the window's hash; of several assets, the hash of theirs in order."""
-    return hashes[0] if len(hashes) == 1 else bytes(keccak(b"".join(hashes)))
 
 
 def open_keystore(path: Path, passphrase: str) -> LocalAccount:

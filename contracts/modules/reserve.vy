@@ -74,6 +74,7 @@ def _restore(_claim: uint256, _held: uint256) -> uint256:
     """
     deficit: uint256 = self.owing >> 128
     unpaid: uint256 = self.owing & HALF
+    reasons._require(_claim <= _held + deficit, reasons.RESERVE)
     income: uint256 = _claim
     if deficit != 0:
         income = fixed_point._mul_div_down(_claim, _held, _held + deficit)
@@ -115,19 +116,19 @@ def _ticket_of(_account: uint256) -> Ticket:
 @internal
 def _left_of(_ticket: Ticket) -> uint256:
     """
-    @dev Two epochs shrink any ticket to less than a wei.
+    @dev Two whole epochs shrink any ticket to less than a wei.
     """
-    epoch: uint256 = self.index_word >> 128
     if _ticket.left == 0:
         return 0
-    if _ticket.epoch == epoch:
-        return fixed_point._mul_div_up(_ticket.left, self._index(), _ticket.index)
-    if _ticket.epoch + 1 < epoch:
-        return 1
-    ended: uint256 = fixed_point._mul_div_up(
-        _ticket.left, self.finals[_ticket.epoch], _ticket.index
-    )
-    return fixed_point._mul_div_up(ended, self._index(), RAY)
+    left: uint256 = _ticket.left
+    index: uint256 = _ticket.index
+    epoch: uint256 = self.index_word >> 128
+    for i: uint256 in range(3):
+        if _ticket.epoch + i == epoch:
+            return fixed_point._mul_div_up(left, self._index(), index)
+        left = fixed_point._mul_div_up(left, self.finals[_ticket.epoch + i], index)
+        index = RAY
+    return min(left, 1)
 
 
 @internal

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from eth_account import Account
 
 from oracle import signing
-from oracle.keeper import PUSH, REPORT, VALID_FOR, due_lines, inputs_hash
+from oracle.keeper import PUSH, REPORT, VALID_FOR, due_lines
 from oracle.keeper import Line as Pushed
-from oracle.policy import Limits
+from oracle.policy import Limits, inputs_hash
 from oracle.risk import Ask
 
 __all__ = ["VALID_FOR", "PushTerms", "Signed", "propose", "push_data", "recovered", "report_data"]

@@ -105,8 +105,9 @@ class Custody:
         return self._take(SETTLEMENT_TOKEN, held, self.settlement_unit, receiver, paid)
 
     def credit(self, receiver: int, amount: int) -> None:
-        """Set settlement tokens apart for a receiver, to be released [USD wad]."""
+        """Set settlement tokens apart for a receiver, never more than there are [USD wad]."""
         reserve = self.state.reserve
+        amount = min(amount, reserve.tokens)
         self._set(replace(reserve, tokens=reserve.tokens - amount))
         self._wait(SETTLEMENT_TOKEN, receiver, amount)
 

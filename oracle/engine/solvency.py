@@ -101,6 +101,7 @@ def restore(reserve: Reserve, claim: int) -> tuple[Reserve, Usd]:
     reserve after and what is left of y when both are whole; T still has that. The stayers' part
     rounds up.
     """
+    require(claim <= reserve.tokens + reserve.deficit, "reserve")
     income, deficit = payout(reserve, claim), reserve.deficit
     deficit -= claim - income
     owed = deficit + reserve.tickets
@@ -126,12 +127,12 @@ def touched(reserve: Reserve, ticket: Ticket) -> Ticket:
 def _left(reserve: Reserve, ticket: Ticket) -> int:
     if ticket.left == 0:
         return 0
-    if ticket.epoch == reserve.epoch:
-        return mul_div_ceil(ticket.left, reserve.index, ticket.index)
-    if ticket.epoch + 1 < reserve.epoch:
-        return 1  # two epochs shrink any ticket to less than a wei
-    ended = mul_div_ceil(ticket.left, reserve.finals[ticket.epoch], ticket.index)
-    return mul_div_ceil(ended, reserve.index, RAY)
+    left, index = ticket.left, ticket.index
+    for final in reserve.finals[ticket.epoch : ticket.epoch + 3]:
+        left, index = mul_div_ceil(left, final, index), RAY
+    if reserve.epoch - ticket.epoch > 2:
+        return min(left, 1)  # two whole epochs shrink any ticket to less than a wei
+    return mul_div_ceil(left, reserve.index, index)
 
 
 def collect(reserve: Reserve, ticket: Ticket, unit: int) -> tuple[Reserve, Ticket, Usd]:

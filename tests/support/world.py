@@ -33,7 +33,8 @@ HUGE = 2**255
 ZERO = "0x" + "00" * 20
 INITIAL, LIVE, MAINTENANCE = harness.INITIAL, harness.LIVE, harness.MAINTENANCE
 HEALTHY, CALLED, LIQUIDATABLE, BACKSTOP, BANKRUPT = range(5)
-# duration, tail [s]; discount_min, discount_max, insurance_fee [ppm of calm MMR_0]; min_deficit, reward
+# duration, tail [s]; discount_min, discount_max, insurance_fee [ppm of calm MMR_0];
+# min_deficit, reward [USD wad]
 LIQUIDATION = (600, 600, 50_000, 400_000, 100_000, 100 * USD, 0)
 DELAYS = (86_400, 7 * 86_400)  # [s] of deposits to fund and vault, and of redemptions
 DEFAULT_PRICES = {BTC: 20_000 * WAD, ETH: 2_000 * WAD}

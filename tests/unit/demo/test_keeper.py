@@ -16,11 +16,10 @@ from oracle.keeper import (
     Line,
     Quote,
     due_lines,
-    inputs_hash,
     local_account,
     open_keystore,
 )
-from oracle.policy import Limits
+from oracle.policy import Limits, inputs_hash
 from oracle.risk import Ask
 from tests.unit.demo.fake_node import fake_node
 

@@ -6,8 +6,6 @@ DESIGN 8 d wants no bank run: leaver and stayer recover alike.
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.world import BTC, UNIT, USD, World
 from tests.unit.fund.till import DELAYS, Till
 

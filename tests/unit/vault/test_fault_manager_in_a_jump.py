@@ -10,7 +10,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 import boa
-import pytest
 
 from tests.support.world import BTC, USD, WAD
 

@@ -7,8 +7,6 @@ none on everyone (d before c: the winner is not charged although he could pay).
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.world import BTC, LIQUIDATABLE, USD, WAD, World, events_of
 from tests.unit.fund.till import Till
 

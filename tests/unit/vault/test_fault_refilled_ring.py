@@ -8,8 +8,6 @@ TIER-2 wants a hard cap a market.
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.world import BTC, LIQUIDATABLE, UNIT, USD, WAD, World, address_of
 from tests.unit.fund.till import Till
 

@@ -7,8 +7,6 @@ needs a ring's cash and its own `collect` revert from then on.
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.world import BTC, SETTLEMENT, UNIT, USD, World, address_of
 from tests.unit.fund.till import DELAYS, Till
 

@@ -9,7 +9,6 @@ deposits as much.
 from __future__ import annotations
 
 import boa
-import pytest
 
 from tests.support.world import BTC, LIQUIDATION, SETTLEMENT, USD, WAD_PER_UNIT, World, address_of
 from tests.unit.fund.till import Till
@@ -34,7 +33,6 @@ def emptied(world: World) -> Till:
     return till
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_sweep__more_than_t__leaves_custody_readable(world: World) -> None:
     till = emptied(world)
     try:
@@ -45,7 +43,6 @@ def test_sweep__more_than_t__leaves_custody_readable(world: World) -> None:
     assert till.held() >= till.totals().insurance
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_resolve__more_reward_than_t__leaves_custody_readable(world: World) -> None:
     till = emptied(world)
     with world.as_owner():

@@ -7,8 +7,6 @@ leavers hold most of what is owed, T falls below zero: then `totals` and every w
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.world import BTC, UNIT, USD, World
 from tests.unit.fund.till import Till
 

@@ -9,8 +9,6 @@ attacker chooses with his own fees suffice, the first to within 200 wei of all t
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.world import BTC, UNIT, USD, World
 from tests.unit.fund.till import Till
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from oracle.engine import solvency
 from oracle.engine.solvency import NO_TICKET, Reserve, Ticket
 
@@ -25,7 +23,6 @@ def leave(reserve: Reserve, claim: int) -> tuple[Reserve, Ticket]:
     return after, ticket
 
 
-@pytest.mark.xfail(strict=True, reason=REASON)
 def test_tickets__over_two_ends_by_the_index__owe_no_more_than_was_restored() -> None:
     tickets = []
     reserve = Reserve(deficit=0)
