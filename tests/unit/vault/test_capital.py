@@ -130,7 +130,7 @@ def test_nobody_moves__while_a_market_of_a_ring_settles(world: World, move: str)
     def act() -> int:
         if move == "enter":
             return till.deposit(vault, "new", 1_000 * UNIT)
-        return till.redeem(vault, "staker", shares // 2)
+        return till.redeem(vault, "staker", shares // 20)
 
     world.tick(p1=1_900 * WAD)  # another market's
     assert world.state(ETH) & 3
