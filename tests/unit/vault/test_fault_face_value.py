@@ -1,5 +1,5 @@
-"""A fault: while accounts are owed more than is held (D_h > 0) the vault counts its rings' cash at
-face, so the first to leave takes free assets at face and those who stay bear his part too.
+"""Once a fault: while accounts were owed more than was held (D_h > 0) the vault counted its rings'
+cash at face, so the first to leave takes free assets at face and those who stay bear his part too.
 
 DESIGN 8 d wants no bank run: leaver and stayer recover alike.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from tests.support.world import BTC, UNIT, USD, World
 from tests.unit.fund.till import DELAYS, Till
-
-REASON = "totalAssets counts ring cash at face while withdrawals pay h"
 
 
 def half_lost(world: World) -> tuple[Till, list[int]]:

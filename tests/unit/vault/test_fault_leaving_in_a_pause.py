@@ -1,4 +1,4 @@
-"""A fault: a pause does not stop exits of the vault, as it does those of the insurance fund.
+"""Once a fault: a pause does not stop exits of the vault, as it does those of the insurance fund.
 
 DESIGN 13, 11: paused, only collateral in.
 """
@@ -10,8 +10,6 @@ import pytest
 
 from tests.support.world import DELAYS, UNIT, World
 from tests.unit.fund.till import Till
-
-REASON = "BackstopVault.redeem does not ask whether the protocol is paused"
 
 
 @pytest.mark.parametrize(

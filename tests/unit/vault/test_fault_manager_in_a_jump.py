@@ -1,4 +1,4 @@
-"""A fault: the manager trades while the price is unknown; his loss is counted at the old mark.
+"""Once a fault: the manager trades while the price is unknown; his loss is counted at the old mark.
 
 A jump beyond `max_move` is held for `confirm_delay`; until then the market trades at the old mark,
 reduce-only. The manager's own losing position of the other side of what the ring will win is
@@ -14,8 +14,6 @@ import boa
 from tests.support.world import BTC, USD, WAD
 
 from .desk import Desk
-
-REASON = "reduce does not ask for a known price: a pending jump is not in the counted loss"
 
 
 def test_reduce__during_a_pending_jump__costs_no_more_than_the_cap(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""A fault: a ring that nets against a bankrupt's book leaves its side before the charge.
+"""Once a fault: a ring that nets against a bankrupt's book leaves its side before the charge.
 
 `resolve` moves the book first and charges the opposite side after. A ring that was on that side
 is flat by then: it keeps what it won and the loss falls on the other holders, or where there are
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from tests.support.world import BTC, LIQUIDATABLE, USD, WAD, World, events_of
 from tests.unit.fund.till import Till
-
-REASON = "the vault's ring escapes the charge by netting before it: c is zero and d is all"
 
 
 def only_short_is_the_ring(world: World) -> tuple[int, int]:

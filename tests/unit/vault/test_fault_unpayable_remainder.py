@@ -1,4 +1,4 @@
-"""A fault: anybody with a ticket blocks the vault for good with less than one token unit.
+"""Once a fault: anybody with a ticket blocks the vault for good with less than one token unit.
 
 `collect_ticket(account, receiver)` lets wei wait for any receiver. A remainder below one unit can
 never be paid, and the vault insists that nothing waits for it: every drain, every redemption that
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from tests.support.world import BTC, SETTLEMENT, UNIT, USD, World, address_of
 from tests.unit.fund.till import DELAYS, Till
-
-REASON = "a remainder of less than a unit waits for the vault for ever: 'outflow'"
 
 
 def attacked(world: World) -> tuple[Till, int]:
@@ -31,7 +29,7 @@ def attacked(world: World) -> tuple[Till, int]:
     world.ledger.sweep(BTC)
     till.collect(attacker, world.vault.address)
     waits = world.custody.waiting(SETTLEMENT, world.vault.address)
-    assert waits % 10**12 > 0
+    assert waits % 10**12 == 0, "whole units only"
     till.fees(100 * USD)
     world.ledger.sweep(BTC)  # all is restored: h is 1 again
     assert till.totals().deficit == 0

@@ -1,4 +1,4 @@
-"""A fault: without D_h a withdrawal pays face, also where T is smaller than the claim.
+"""Once a fault: without D_h a withdrawal pays face, also where T is smaller than the claim.
 
 Cash may be negative against collateral, so claims of others exceed T in ordinary times. The twin
 refuses ("vault"); custody pays with tokens it holds apart for the insurance fund (or for payments
@@ -14,8 +14,6 @@ import boa
 from tests.support.compiled import load
 from tests.support.world import BTC, UNIT, USD, WAD_PER_UNIT, World, address_of
 from tests.unit.fund.till import Till
-
-REASON = "pay_claim does not look at T while D_h is 0: it pays with the insurance fund's tokens"
 
 
 def debtor_and_winner(world: World) -> tuple[Till, int, int]:

@@ -1,4 +1,4 @@
-"""A fault: income and rewards leave T without asking whether it holds them.
+"""Once a fault: income and rewards leave T without asking whether it holds them.
 
 Claims of others exceed T while somebody owes against collateral, and they may take all of T. What
 is swept to the insurance fund, or set apart for a caller of `resolve`, then makes T negative: every
@@ -12,8 +12,6 @@ import boa
 
 from tests.support.world import BTC, LIQUIDATION, SETTLEMENT, USD, WAD_PER_UNIT, World, address_of
 from tests.unit.fund.till import Till
-
-REASON = "T falls below zero: `distribute` and `credit` do not look at it"
 
 
 def emptied(world: World) -> Till:

@@ -1,4 +1,4 @@
-"""A fault: fees are restored at face although accounts are owed only h of theirs.
+"""Once a fault: fees are restored at face although accounts are owed only h of theirs.
 
 The fees of a market are a claim on T like cash. At h < 1 a unit of fees is backed by h tokens, but
 `_restore` sets F·R/(D_h + R) whole tokens apart for the tickets. So h falls by a sweep, and where
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from tests.support.world import BTC, UNIT, USD, World
 from tests.unit.fund.till import Till
-
-REASON = "fees are restored at face: T falls by more than h·F, below zero at worst"
 
 
 def left_by_most(world: World, stayer_usd: int) -> Till:

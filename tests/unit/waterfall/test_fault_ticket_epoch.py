@@ -1,5 +1,5 @@
-"""A fault: when the tickets' index becomes too small to count with, an epoch ends and every ticket
-of it shows as restored in full, though what was left of R (`_after`) was never set aside.
+"""Once a fault: when the tickets' index became too small to count with, an epoch ended and every
+ticket of it shows as restored in full, though what was left of R (`_after`) was never set aside.
 
 `apart` packs the insurance fund's assets above what was restored: the last to collect borrow from
 the upper half, and `_apart()` becomes a number of 2^128: totals, withdrawals and collateral
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from tests.support.world import BTC, UNIT, USD, World
 from tests.unit.fund.till import Till
-
-REASON = "an epoch that ends by its index owes R that nobody restored"
 
 
 def almost_restored(world: World) -> tuple[Till, int, int]:
