@@ -63,17 +63,15 @@ class Pair:
         self.till.fees(amount)
         self.twin = replace(self.twin, tokens=self.till.totals().tokens)
         after, rest = solvency.restore(self.twin, amount)
-        if after.tokens - rest < 0:
-            return  # the fault of tests/unit/waterfall/test_fault_restoration.py
         self.world.ledger.sweep(BTC)
         self.twin = solvency.insure(after, rest)
 
     def collect(self, who: int) -> None:
         account = self.accounts[who]
         self.till.collect(account)
-        ticket = solvency.touched(self.twin, self.tickets[account])
-        self.tickets[account] = replace(ticket, owed=0)
-        self.twin = replace(self.twin, restored=self.twin.restored - ticket.owed)
+        self.twin, self.tickets[account], _ = solvency.collect(
+            self.twin, self.tickets[account], WAD_PER_UNIT
+        )
 
     def check(self) -> None:
         totals, twin = self.till.totals(), self.twin
@@ -120,6 +118,15 @@ def test_any_story__custody_and_twin_agree_to_the_wei(
         for name, *values in story:
             getattr(pair, name)(*values)
             pair.check()
+
+
+def for_tickets_of(totals: Any, claim: int) -> tuple[int, int]:
+    """What income restores of tickets and of D_h: it is worth h like any claim (FORMULAS 8)."""
+    lost = claim - claim * totals.tokens // (totals.tokens + totals.deficit)
+    deficit = totals.deficit - lost
+    used = min(claim - lost, deficit + totals.tickets)
+    part = used * totals.tickets // (deficit + totals.tickets)
+    return part, lost + used - part
 
 
 # --- h -------------------------------------------------------------------------------------------
@@ -183,14 +190,16 @@ def test_leaver_and_stayer__recover_alike(world: World, part: int) -> None:
     with boa.env.prank(world.ledger.address):
         world.custody.distribute(BTC, part)
     after = till.totals()
-    owed = totals.deficit + totals.tickets
-    for_tickets = part * totals.tickets // owed
+    for_tickets, for_deficit = for_tickets_of(totals, part)
     left, restored = world.custody.ticket_of(leaver)
     assert left + restored == missing_of_leaver
     assert for_tickets - 1 <= restored <= for_tickets
     assert after.restored == for_tickets
-    assert totals.deficit - after.deficit == part - for_tickets
-    assert after.insurance == totals.insurance
+    assert totals.deficit - after.deficit == for_deficit
+    assert after.insurance - totals.insurance == part - for_tickets - for_deficit
+    assert after.tokens * (totals.tokens + totals.deficit) >= totals.tokens * (
+        after.tokens + after.deficit
+    ), "h does not fall"
 
 
 def test_restoration__is_before_the_fund(world: World) -> None:
@@ -238,10 +247,9 @@ def test_joiner__between_two_restorations__has_no_part_of_the_first(world: World
     two = world.custody.ticket_of(second)[0]
     left, owed = world.custody.ticket_of(first)
     assert left + owed == one
-    before = till.totals()
     till.fees(500 * USD)
+    share, _ = for_tickets_of(till.totals(), 500 * USD)
     world.ledger.sweep(BTC)
-    share = 500 * USD * before.tickets // (before.deficit + before.tickets)
     gained = [world.custody.ticket_of(a)[1] for a in (first, second)]
     gained[0] -= owed
     assert share - 4 <= sum(gained) <= share
