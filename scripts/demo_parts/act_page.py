@@ -8,7 +8,7 @@ from html import escape
 from typing import Any, Final
 
 from scripts.demo_parts.charts import waterfall_chart
-from scripts.demo_parts.markup import chart, dollars, section, some, table
+from scripts.demo_parts.markup import chart, dollars, section, table
 
 COLOURS: Final = {
     "margin": "#5b9a6f",
@@ -34,6 +34,8 @@ PARTS: Final = {
     "socialised": "+ socialised (d)",
     "returned": "kept",
 }
+STEPS: Final = {2: "2 vault", 3: "3 opposite side"}
+AMOUNT_NAMES: Final = {"deficit": "to D_h", "tickets": "to tickets", "fund": "to the fund"}
 STORY: Final = (
     "STAGED, and so labelled: with liquidators awake the end of the ladders is hardly ever needed, "
     "so this act is invented. Its market was listed for it at calm margins; its price falls from "
@@ -65,8 +67,8 @@ def sections(report: Mapping[str, Any]) -> list[str]:
         ),
         section(
             "Second act: everybody's loss, to the wei",
-            "Loss, reward and payment to the vault are what was due; own cash, insurance, charge "
-            "and what was socialised paid it. "
+            "Loss, reward of the caller and payment to the vault are what was due; own cash (its "
+            "sold collateral among it), insurance, charge and what was socialised paid it. "
             f"What does not add up: {act['waterfall_error_wei']} wei.",
             _sums(act),
         ),
@@ -124,7 +126,7 @@ def _trail(act: Mapping[str, Any], name: str) -> str:
             events[payer],
             each["what"],
             f"{each['cents']:.2f} ¢",
-            dollars(each["amount"]),
+            _cents(each["amount"]),
             hashes.get(kinds.get(payer, payer), ""),
         ]
         for payer, each in cents.items()
@@ -142,7 +144,7 @@ def _back(act: Mapping[str, Any], cents: float) -> Iterator[list[str]]:
         amount = _restored(each)
         what = f"fees of {each['who']} give back to those who stayed and to tickets"
         back = f"−{cents * amount / whole:.2f} ¢"
-        yield [each["event"], what, back, dollars(amount), each["transaction"][:10]]
+        yield [each["event"], what, back, f"{amount:,.2f}", each["transaction"][:10]]
 
 
 def _restored(act: Mapping[str, Any]) -> float:
@@ -154,13 +156,15 @@ def _of(act: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def _sums(act: Mapping[str, Any]) -> str:
-    steps = {2: "2 vault", 3: "3 opposite side"}
-    rows = [
-        [each["name"], steps[each["step"]], *(some(each[part]) for part in PARTS)]
-        for each in act["accounts"]
+    """A column an account, every digit."""
+    accounts = act["accounts"]
+    rows = [["step", *(STEPS[each["step"]] for each in accounts), ""]]
+    rows += [
+        [label, *(each[part] for each in accounts), act["totals"][part]]
+        for part, label in PARTS.items()
     ]
-    rows.append(["all", "", *(some(act["totals"][part]) for part in PARTS)])
-    return f'<div class="acts">{table(["account", "step", *PARTS.values()], rows)}</div>'
+    heads = ["USD", *(each["name"] for each in accounts), "all"]
+    return f'<div class="acts">{table(heads, rows)}</div>'
 
 
 def _predictions(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -185,7 +189,13 @@ def _books(act: Mapping[str, Any]) -> str:
 
 
 def _amounts(amounts: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {dollars(amount)}" for name, amount in amounts.items())
+    """Those that are not zero, in cents; less than that in full."""
+    pairs = [(AMOUNT_NAMES.get(name, name), amount) for name, amount in amounts.items()]
+    return ", ".join(f"{name} {_cents(amount)}" for name, amount in pairs if amount != "0")
+
+
+def _cents(amount: str) -> str:
+    return f"{float(amount):,.2f}" if float(amount) >= 0.01 else amount
 
 
 def _clock(moment: str) -> str:

@@ -22,7 +22,9 @@ WAD: Final = 10**18
 PPM: Final = 1_000_000
 BLUE, RED, AMBER, GREY = "#1f5fa8", "#c8372d", "#d98e04", "#8b95a1"
 SEVERITY, SETTLING = "#e9b6b0", "#f6ecd2"
-TAKEN, CLOSED = "#f0a43c", "#5b1331"  # on the price: a partial take-over, a position closed
+# On the price: a partial take-over, a book taken by the vault, a position closed.
+TAKEN, VAULT, CLOSED = "#f0a43c", "#2f8f5b", "#5b1331"
+DOTS: Final = {2: VAULT, 3: CLOSED}
 STATE_COLOURS: Final = ("#5b9a6f", "#f0c24b", "#ec8a3a", "#cf4040", "#5b1331", "#dfe3e8")
 LINE_COLOURS: Final = ("#1f5fa8", "#c8372d", "#2f8f5b", "#8a4fb0", "#d98e04", "#3b8ea5")
 NO_REPORTS: Final = "no report reaches the chain"
@@ -180,7 +182,11 @@ def _price_panel(
 ) -> list[str]:
     ticks = [(v, f"{v:,.0f}") for v in round_ticks(area.y.low, area.y.high)]
     keys = [(GREY, "recorded"), (BLUE, "mark on the chain"), (SETTLING, "settling")]
-    keys += [(TAKEN, "partial take-over"), (CLOSED, "closed in step 3")]
+    keys += [
+        (TAKEN, "partial take-over"),
+        (VAULT, "taken by the vault"),
+        (CLOSED, "closed at mark"),
+    ]
     return [
         area.frame(f"{symbol} price, USD", ticks),
         area.line(times, price, "grey"),
@@ -192,7 +198,7 @@ def _price_panel(
 def _acts(area: Panel, acts: Sequence[Liquidation]) -> list[str]:
     """A dot each, at its time and mark; what was closed lies on top."""
     return [
-        area.dot(act.time, act.mark / WAD, CLOSED if act.step == 3 else TAKEN, act.step == 3)
+        area.dot(act.time, act.mark / WAD, DOTS.get(act.step, TAKEN), act.step in DOTS)
         for act in sorted(acts, key=lambda act: act.step)
     ]
 

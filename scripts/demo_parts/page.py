@@ -32,8 +32,8 @@ TERMS: Final = {
     "Maintenance margin": "to keep a position. Follows a rise along a slope, so that holders have "
     "time.",
     "Settling": "a price is unknown or was just shaken; risk may only be reduced.",
-    "Dots": "liquidations: parts taken over at an auction, or the whole closed against the "
-    "opposite side (step 3).",
+    "Dots": "liquidations: parts taken over at an auction, the whole book taken by the backstop "
+    "vault (step 2) or closed against the opposite side (step 3).",
 }
 
 STYLE: Final = """
@@ -172,6 +172,10 @@ def _introduction(report: Mapping[str, Any]) -> str:
             f"({incident['market']}) fell below its lowest so far by a third more than its "
             "margin then covered."
         )
+    parts.append(
+        "A second act follows on the same chain, staged in a market of its own: nobody liquidates "
+        "and the insurance fund is too small, so every step of the waterfall is needed."
+    )
     return "".join(f"<p>{escape(part)}</p>" for part in parts)
 
 

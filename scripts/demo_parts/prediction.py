@@ -38,6 +38,17 @@ class Waterfall(NamedTuple):
     left: int
 
 
+class Deleveraging(NamedTuple):
+    """What every position of a side would bear. [USD wad]"""
+
+    cut: int  # [ppm] of it
+    mark: int
+    charged: int
+    price: int  # mark and charge together, a unit cut
+    socialised: int
+    insured: int
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One step, before and after. Money in USD wad, sizes in base wad, by name."""

@@ -17,8 +17,8 @@ from oracle.signing import Order, sign
 from scripts.demo_parts.contracts import Contract, Happened
 from scripts.demo_parts.errors import DemoError
 from scripts.demo_parts.plan import COLLATERAL_OF
-from scripts.demo_parts.prediction import Comparison, Numbers, Waterfall
-from scripts.demo_parts.venue import ENDLESS, WAD, Market, Person, Totals, Venue
+from scripts.demo_parts.prediction import Comparison, Deleveraging, Numbers, Waterfall
+from scripts.demo_parts.venue import Market, Person, Totals, Venue
 
 MINUTE: Final = 60  # [s]
 AFTER_REPORT: Final = 3  # [s]
@@ -164,6 +164,11 @@ class Scene:
             )
         )
 
+    def note(self, event: str, who: str, what: str) -> None:
+        """Something that did not happen."""
+        act = Act(self.venue.node.time, "", "waits", event, who, what, {}, self.totals().ratio)
+        self.acts.append(act)
+
     def compare(self, account: int, act: str, predicted: Numbers, happened: Numbers) -> None:
         """Keep both."""
         self.comparisons.append(Comparison(account, act, predicted, happened))
@@ -173,6 +178,11 @@ class Scene:
     def waterfall(self, account: int) -> Waterfall:
         """What the lens says now."""
         return Waterfall(*self.venue.ask(self.venue.waterfall_lens, "waterfall", account))
+
+    def deleveraging(self, size: int, shortfall: int) -> Deleveraging:
+        """What all shorts would bear, were longs of that size closed with a shortfall."""
+        args = (self.venue.staged, False, size, shortfall)
+        return Deleveraging(*self.venue.ask(self.venue.waterfall_lens, "deleveraging", *args))
 
     def totals(self) -> Totals:
         """Of custody now."""
@@ -186,11 +196,3 @@ class Scene:
     def cash(self, account: int) -> int:
         """Settled [USD wad]."""
         return int(self.venue.ask(self.venue.lens, "account", account)[0])
-
-
-def usd_of(size: int, price: int) -> int:
-    """Notional [USD wad]."""
-    return size * price // WAD
-
-
-ALL: Final = ENDLESS

@@ -33,6 +33,7 @@ from scripts.demo_parts.desk import SIZE_UNIT
 from scripts.demo_parts.intermission import INTEREST, fees_in, pots
 from scripts.demo_parts.prediction import (
     Comparison,
+    Deleveraging,
     Numbers,
     after_resolution,
     after_sale,
@@ -84,6 +85,7 @@ COLLATERAL_WORTH: Final = 6_000  # of W
 BUCKET: Final = 5_000  # given to the fund for this market
 RING: Final = 2_000  # given to the vault for this market
 SOLD: Final = 800  # thousandths of W's collateral that the last liquidator can pay for
+CUT: Final = ("insured", "charged", "socialised")
 WITHDRAWN: Final = 500  # thousandths of what the saver has
 
 
@@ -295,19 +297,7 @@ class _Play:
             {"payment": happened["payment"]},
         )
         refused = scene.refusal(venue.liquidator, "resolve", account)
-        if refused:
-            self.note_refusal(events, refused)
-
-    def note_refusal(self, events: list[Happened], reason: str) -> None:
-        """W cannot be resolved yet."""
-        self.scene.tell(
-            events,
-            "waits",
-            "CollateralTaken",
-            W,
-            f"W cannot be resolved yet: the chain answers “{reason}”. Its auction runs 20 minutes.",
-            {},
-        )
+        scene.note("resolve refused", W, f"W cannot be resolved yet: “{refused}”, for 20 minutes.")
 
     def winners_leave(self) -> None:
         """The move's settling is over: the shorts close with latecomers and withdraw."""
@@ -424,6 +414,8 @@ class _Play:
         scene, venue = self.scene, self.venue
         account = self.people[name].account
         lens, cash = scene.waterfall(account), scene.cash(account)
+        size = 0 if lens.to_vault else scene.size(account)
+        cut = scene.deleveraging(size, lens.deficit)
         events = scene.send(venue.bank, venue.liquidator, "resolve", account)
         happened = after_resolution(events)
         scene.compare(account, kind, of_resolution(lens), happened)
@@ -443,10 +435,14 @@ class _Play:
             socialised=happened["socialised"],
         )
         self.accounts.append(paid)
-        self.tell_resolution(events, kind, what, paid)
+        said = {part: getattr(cut, part) for part in CUT}
+        scene.compare(account, "deleveraging", said, {part: getattr(paid, part) for part in CUT})
+        self.tell_resolution(events, kind, what, paid, cut)
         self.ratios.append((f"{name} is resolved", scene.totals().ratio))
 
-    def tell_resolution(self, events: list[Happened], kind: str, what: str, paid: Account) -> None:
+    def tell_resolution(
+        self, events: list[Happened], kind: str, what: str, paid: Account, cut: Deleveraging
+    ) -> None:
         """The step, then each payer by the event that shows it."""
         scene = self.scene
         disposed = {"loss": paid.loss, "payment": paid.to_vault, "reward": paid.reward}
@@ -456,7 +452,7 @@ class _Play:
         scene.tell(events, "account", "AccountResolved", paid.name, text, own)
         rows = (
             ("insurance", "ShortfallCovered", "b. The fund pays, up to the bucket.", paid.insured),
-            ("charge", "Deleveraged", "c. Charged to all who are short alike.", paid.charged),
+            ("charge", "Deleveraged", _charge_of(cut), paid.charged),
             ("socialised", "Socialised", "d. What is left becomes D_h.", paid.socialised),
         )
         for each, event, text, amount in rows:
@@ -492,6 +488,14 @@ class _Play:
     def part(self, thousandths: int) -> int:
         """Of Q [base wad]."""
         return self.size * thousandths // 1_000 // SIZE_UNIT * SIZE_UNIT
+
+
+def _charge_of(cut: Deleveraging) -> str:
+    """What every short bears alike."""
+    return (
+        f"c. Every short is cut by {cut.cut / 1e4:.1f} % at the mark and charged, which makes "
+        f"{cut.price / WAD:.2f} a unit."
+    )
 
 
 def restored(before: Any, income: int) -> Numbers:
