@@ -32,7 +32,7 @@ PARTS: Final = {
     "insured": "+ insurance (b)",
     "charged": "+ charge (c)",
     "socialised": "+ socialised (d)",
-    "returned": "kept",
+    "returned": "the account keeps",
 }
 STEPS: Final = {2: "2 vault", 3: "3 opposite side"}
 AMOUNT_NAMES: Final = {"deficit": "to D_h", "tickets": "to tickets", "fund": "to the fund"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,15 @@ PAYERS: Final = {
     "insured": "insurance fund",
     "charged": "charged to the opposite side",
     "socialised": "socialised",
+}
+SECOND_ACT: Final = {
+    "loss": "second act, staged: loss",
+    "reward": "  + reward of who resolved",
+    "to_vault": "  + payment to the vault",
+    "own": "  = a the accounts themselves",
+    "insured": "  + b insurance fund",
+    "charged": "  + c charged to the opposite side",
+    "socialised": "  + d socialised, then restored",
 }
 NOTE: Final = Column(ratio=1, no_wrap=True, overflow="ellipsis")
 
@@ -119,20 +129,12 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _second_act(act: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The loss of all who were resolved in it, and who paid."""
+    """The loss of all who were resolved in it, and who paid: every digit, so that it sums."""
     totals = act["totals"]
-    yield "second act, staged: loss", _usd(totals["loss"])
-    yield "  reward, payment to the vault", f"{_usd(totals['reward'])}, {_usd(totals['to_vault'])}"
-    yield "  a the accounts themselves", _usd(totals["own"])
-    yield "  b insurance fund", _usd(totals["insured"])
-    yield "  c charged to the opposite side", _usd(totals["charged"])
-    yield "  d socialised, then restored by fees", _usd(totals["socialised"])
+    for part, label in SECOND_ACT.items():
+        yield label, f"{Decimal(totals[part]):,f} USD"
     ratios = [each["ratio"] for each in act["solvency_path"]]
     yield "  h: lowest, last", f"{min(ratios):.6f}, {ratios[-1]:.6f}"
     yield "  parts less loss", f"{act['waterfall_error_wei']} wei"
     yield "  lens less what happened", f"{act['prediction_error_wei']} wei"
     yield "  conservation error", f"{act['conservation_error_wei']} wei"
-
-
-def _usd(amount: str) -> str:
-    return f"{float(amount):,.2f} USD"

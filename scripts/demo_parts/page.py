@@ -80,7 +80,7 @@ th:nth-child(-n+4), td:nth-child(-n+4) { text-align:left }
 .two td:first-child, .two th:first-child { text-align:left }
 .two td, .two th { text-align:right }
 .acts { overflow-x:auto } .acts td { white-space:normal; text-align:left; vertical-align:top }
-.acts th { text-align:left }
+.acts th { text-align:left } .scroll + p { margin-top:12px }
 .slide { display:none; margin:8px 0 0; font-size:13px }
 @media (max-width:760px) {
   main { padding:20px 12px 40px } section { padding:16px 14px }
@@ -88,7 +88,7 @@ th:nth-child(-n+4), td:nth-child(-n+4) { text-align:left }
   .cards { grid-template-columns:repeat(2,minmax(0,1fr)) } .card b { font-size:18px }
   .chart { overflow-x:auto; margin:0 -14px; padding:0 14px } .chart svg { width:760px }
   .acts { overflow-x:auto } .acts td { white-space:normal; text-align:left; vertical-align:top }
-.acts th { text-align:left }
+.acts th { text-align:left } .scroll + p { margin-top:12px }
 .slide { display:block } .two td, .two th { white-space:normal } }
 """
 

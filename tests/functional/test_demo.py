@@ -102,6 +102,12 @@ def test_leaver_and_stayer_recover_alike(report):
     assert ticket["paid"] == left["ticket"]
 
 
+def test_most_go_home_in_between(report):
+    before, after = report["solvency"], report["second_act"]["solvency"]
+    assert _wei(after["tokens"]) < _wei(before["tokens"]) // 4
+    assert after["positions"] < before["positions"] // 2
+
+
 def test_books_close_after_the_second_act(report):
     act = report["second_act"]
     assert act["conservation_error_wei"] == 0
