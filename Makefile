@@ -13,6 +13,7 @@ export UV_SYSTEM_CERTS := true
 NETWORK := ethereum:local:foundry
 SCENARIO ?= 2020-03-12
 WORKERS ?= 2
+ARGS ?=
 
 # ape-vyper looks for `vyper` on PATH and ape-foundry for `anvil`.
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -24,7 +25,7 @@ NODE_STAMP := node_modules/.installed
 IN_PROCESS = $(wildcard tests/unit tests/scenarios tests/stateful)
 UNIT := python -m pytest -p no:ape_test -n $(WORKERS)
 
-.PHONY: help install lock demo test test-long mutants lint format bench sizes clean
+.PHONY: help install lock demo crisis test test-long mutants lint format bench sizes clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +79,9 @@ lock: install ## Resolve requirements.lock anew from pyproject.toml, for both Py
 
 demo: install ## Replay a market day through the protocol on a local chain (SCENARIO=2020-03-12)
 	@ape run demo --scenario $(SCENARIO)
+
+crisis: install ## Drive 2,000 accounts through a crash, beside a ranked queue (ARGS="--help")
+	@ape run crisis $(ARGS)
 
 test: install ## Run all tests: in process, attack scenarios, state machine, mutants, Ape on Anvil
 	@$(UNIT) -m "not long" --dist worksteal -q $(IN_PROCESS)

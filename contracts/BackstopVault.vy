@@ -4,8 +4,8 @@
 @title BackstopVault: ERC-4626 capital that takes positions over
 @license AGPL-3.0-only
 @notice Takes whole books of accounts in the backstop at the mark and is paid for it (DESIGN 8, step 2). Each market's
-    positions are in an isolated account of the ledger, its ring, filled up to a target: what goes wrong there costs
-    the ring. The manager may only reduce a ring's position, near the mark and within a daily loss.
+    positions are in an isolated account of the ledger, its ring, which is given at most its target: what goes wrong
+    there costs the ring. The manager may only reduce a ring's position, near the mark and within a daily loss.
 
     Where to look: shares, and the delays in and out `shares` · what a ring takes, and what its positions are worth
     `rings` · the manager's verb here.
@@ -79,6 +79,7 @@ exports: (rings.plan, rings.has_ring, rings.ring_of)
 PPM: constant(uint256) = 10**6
 DAY: constant(uint256) = 86_400
 SETTLEMENT: constant(uint256) = 255  # custody's index of the settlement token
+UNKNOWN: constant(uint256) = 1  # state bit of the risk engine
 MOST_DISTANCE: constant(uint256) = 100_000  # [ppm]
 
 GATEWAY: immutable(IOrderGateway)
@@ -167,21 +168,22 @@ def withdraw(_assets: uint256, _receiver: address, _owner: address) -> uint256:
 @external
 def fill_ring(_market: uint256):
     """
-    @notice Bring a ring's cash up to its target, as far as there are free assets. Not while accounts are owed more
-        than is held: a deposit would share that.
+    @notice Give a ring what it was not given yet of its target, as far as there are free assets. Not while accounts
+        are owed more than is held: a deposit would share that.
     """
-    ring: IBackstopVault.Ring = rings._ring_of(_market)
+    account: uint256 = rings._account_of(_market)
     totals: ICustody.Totals = staticcall ICustody(rings.CUSTODY).totals()
     reasons._require(totals.deficit == 0, reasons.INSOLVENT)
-    cash: uint256 = fixed_point._positive(rings._cash_of(ring.account))
-    gap: uint256 = (ring.target - min(cash, ring.target)) // shares.UNIT
+    given: uint256 = rings.given[_market]
+    gap: uint256 = (rings.targets[_market] - min(given, rings.targets[_market])) // shares.UNIT
     amount: uint256 = min(gap, self.free)
     reasons._require(amount != 0, reasons.AMOUNT)
     self.free -= amount
+    rings.given[_market] = given + amount * shares.UNIT
     log IBackstopVault.RingFunded(
         market=_market, amount=convert(amount * shares.UNIT, int256)
     )
-    extcall rings.LEDGER.deposit(ring.account, amount)
+    extcall rings.LEDGER.deposit(account, amount)
 
 
 @external
@@ -249,7 +251,7 @@ def reduce(_order: IOrderGateway.Order, _signature: Bytes[1024], _size: uint256)
 def open_ring(_market: uint256, _target: uint256):
     """
     @notice Let the vault take positions of a market, with that much capital.
-    @param _target [USD wad] of the ring's cash.
+    @param _target [USD wad] that may be given to it in all, net of what comes back.
     """
     ownership._check_owner()
     rings._open(_market, 1 << GATEWAY_NUMBER)
@@ -259,7 +261,7 @@ def open_ring(_market: uint256, _target: uint256):
 @external
 def set_target(_market: uint256, _target: uint256):
     """
-    @notice Change how much capital a ring is given [USD wad].
+    @notice Change how much capital a ring is given in all, net of what comes back [USD wad].
     """
     ownership._check_owner()
     rings._set_target(_market, _target)
@@ -347,6 +349,10 @@ def _enter(_assets: uint256, _shares: uint256, _receiver: address):
 
 @internal
 def _leave(_assets: uint256, _shares: uint256, _receiver: address, _owner: address):
+    now: uint256 = 0
+    paused: bool = False
+    now, paused = staticcall rings.ENGINE.clock()
+    reasons._require(not paused, reasons.PAUSED)
     shares._leave(_assets, _shares, _receiver, _owner)
     self._free_up(_assets)
     self.free -= _assets
@@ -364,7 +370,7 @@ def _free_up(_assets: uint256):
         if rings._is_flat(market):
             account: uint256 = rings._account_of(market)
             cash: uint256 = fixed_point._positive(rings._cash_of(account)) // shares.UNIT
-            amount: uint256 = min(cash, _assets - self.free)
+            amount: uint256 = min(cash, rings._over_h(_assets - self.free))
             if amount != 0:
                 self._drain(market, account, amount)
     reasons._require(self.free >= _assets, reasons.NOT_ENOUGH_FREE)
@@ -380,6 +386,7 @@ def _drain(_market: uint256, _account: uint256, _amount: uint256):
     self._check_none_waits()
     received: uint256 = tokens._held_by(shares.ASSET, self) - before
     self.free += received
+    rings.given[_market] -= min(rings.given[_market], received * shares.UNIT)
     log IBackstopVault.RingFunded(
         market=_market, amount=-convert(received * shares.UNIT, int256)
     )
@@ -401,9 +408,11 @@ def _count_loss(_market: uint256, _size: uint256, _loss: uint256):
 @internal
 def _terms(_market: uint256, _is_long: bool) -> IOrderGateway.Terms:
     """
-    @dev The worst price for the ring: it sells where it is long.
+    @dev The worst price for the ring: it sells where it is long. A jump that waits for its confirmation would not
+        be counted as a loss.
     """
     quote: IRiskEngine.Quote = staticcall rings.ENGINE.quote(_market)
+    reasons._require(quote.state & UNKNOWN == 0, reasons.PRICE_UNKNOWN)
     worst: uint256 = fixed_point._mul_div_down(quote.mark, PPM + self.distance, PPM)
     if _is_long:
         worst = fixed_point._mul_div_up(quote.mark, PPM - self.distance, PPM)

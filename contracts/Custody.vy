@@ -120,17 +120,21 @@ def release(_token: uint256, _receiver: address):
     paused: bool = False
     now, paused = staticcall IRiskEngine(ENGINE).clock()
     reasons._require(not paused, reasons.PAUSED)
-    self._pay(_token, _receiver, 0)
+    if _token == SETTLEMENT_INDEX:
+        self._pay_settlement(_receiver, 0, self._settlement_held())
+    else:
+        self._pay(_token, _receiver, 0)
 
 
 @external
 def collect_ticket(_account: uint256, _receiver: address):
     """
-    @notice Take what was restored of the unpaid part of an account's withdrawals. In a pause it waits.
+    @notice Take what was restored of the unpaid part of an account's withdrawals, in whole token units; it waits to
+        be released.
     """
     self._check_owned(_account)
     self._check_receiver(_receiver)
-    amount: uint256 = reserve._collect_ticket(_account)
+    amount: uint256 = reserve._collect_ticket(_account, SETTLEMENT_UNIT)
     log ICustody.TicketPaid(account=_account, amount=amount, receiver=_receiver)
     outflow._wait(SETTLEMENT_INDEX, _receiver, amount)
 
@@ -146,11 +150,11 @@ def pay_claim(_account: uint256, _receiver: address, _claim: uint256):
     """
     self._check_ledger()
     self._check_receiver(_receiver)
-    held: uint256 = 0
-    if reserve._has_deficit():
-        held = self._held_for_accounts()
-    paid: uint256 = reserve._settle_claim(_account, _claim, held, SETTLEMENT_UNIT)
-    self._pay(SETTLEMENT_INDEX, _receiver, paid)
+    held: uint256 = self._settlement_held()
+    paid: uint256 = reserve._settle_claim(
+        _account, _claim, held - reserve._apart(), SETTLEMENT_UNIT
+    )
+    self._pay_settlement(_receiver, paid, held)
 
 
 @external
@@ -161,6 +165,7 @@ def credit(_receiver: address, _amount: uint256):
     """
     self._check_ledger()
     outflow._wait(SETTLEMENT_INDEX, _receiver, _amount)
+    reserve._pay_out(_amount, 0)
 
 
 @external
@@ -180,7 +185,7 @@ def distribute(_market: uint256, _amount: uint256):
     @param _amount [USD wad]
     """
     self._check_ledger()
-    rest: uint256 = reserve._restore(_amount)
+    rest: uint256 = reserve._restore(_amount, self._held_for_accounts())
     reserve._add_insurance(rest)
     extcall IInsuranceFund(self.insurance_fund).note_income(_market, rest)
 
@@ -214,7 +219,7 @@ def pay_insurance(_receiver: address, _amount: uint256):
     self._check_fund()
     self._check_receiver(_receiver)
     reserve._use_insurance(_amount)
-    self._pay(SETTLEMENT_INDEX, _receiver, _amount)
+    self._pay_settlement(_receiver, _amount, self._settlement_held())
 
 
 # --- the liquidator --------------------------------------------------------------------------------------
@@ -372,8 +377,8 @@ def totals() -> ICustody.Totals:
         deficit=reserve.owing >> 128,
         tickets=reserve.owing & reserve.HALF,
         insurance=reserve._insurance(),
-        restored=reserve.apart & reserve.HALF,
-        waiting=outflow.waiting_total[SETTLEMENT_INDEX],
+        restored=reserve.restored,
+        waiting=(reserve.apart & reserve.HALF) - reserve.restored,
     )
 
 
@@ -402,15 +407,17 @@ def ticket_of(_account: uint256) -> (uint256, uint256):
 
 @internal
 def _pay(_token: uint256, _receiver: address, _amount: uint256):
-    contract_address: address = SETTLEMENT
-    unit: uint256 = SETTLEMENT_UNIT
-    if _token != SETTLEMENT_INDEX:
-        token: Token = self._listed(_token)
-        contract_address = token.contract_address
-        unit = token.unit
-    held: uint256 = tokens._held_by(contract_address, self) * unit
-    paid: uint256 = outflow._take(_token, held, unit, _receiver, _amount)
-    tokens._send(contract_address, _receiver, paid)
+    token: Token = self._listed(_token)
+    held: uint256 = tokens._held_by(token.contract_address, self) * token.unit
+    paid: uint256 = outflow._take(_token, held, token.unit, _receiver, _amount)
+    tokens._send(token.contract_address, _receiver, paid)
+
+
+@internal
+def _pay_settlement(_receiver: address, _amount: uint256, _held: uint256):
+    paid: uint256 = outflow._take(SETTLEMENT_INDEX, _held, SETTLEMENT_UNIT, _receiver, _amount)
+    reserve._pay_out(_amount, paid * SETTLEMENT_UNIT)
+    tokens._send(SETTLEMENT, _receiver, paid)
 
 
 @view
@@ -419,8 +426,16 @@ def _held_for_accounts() -> uint256:
     """
     @dev T [USD wad]
     """
-    held: uint256 = tokens._held_by(SETTLEMENT, self) * SETTLEMENT_UNIT
-    return held - reserve._apart() - outflow.waiting_total[SETTLEMENT_INDEX]
+    return self._settlement_held() - reserve._apart()
+
+
+@view
+@internal
+def _settlement_held() -> uint256:
+    """
+    @dev All of it [USD wad].
+    """
+    return tokens._held_by(SETTLEMENT, self) * SETTLEMENT_UNIT
 
 
 @internal

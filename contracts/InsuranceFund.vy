@@ -172,11 +172,11 @@ def note_income(_market: uint256, _amount: uint256):
 def cover(_market: uint256, _due: uint256) -> uint256:
     reasons._require(msg.sender == staticcall LEDGER.liquidator(), reasons.NOT_LIQUIDATOR)
     paid: uint256 = self._coverable(_market, _due)
-    self.buckets[_market] -= paid
-    log IInsuranceFund.ShortfallCovered(
-        market=_market, due=_due, paid=paid, bucket=self.buckets[_market] & HALF
-    )
     if paid != 0:
+        self.buckets[_market] -= paid
+        log IInsuranceFund.ShortfallCovered(
+            market=_market, due=_due, paid=paid, bucket=self.buckets[_market] & HALF
+        )
         extcall ICustody(CUSTODY).use_insurance(paid)
     return paid
 
@@ -265,6 +265,8 @@ def _coverable(_market: uint256, _due: uint256) -> uint256:
     @dev b = min(D, bucket, assets) (FORMULAS 2).
     """
     within: uint256 = min(_due, self.buckets[_market] & HALF)
+    if within == 0:
+        return 0
     return min(within, staticcall ICustody(CUSTODY).insurance())
 
 

@@ -1,13 +1,15 @@
-"""Calibrate each scenario's schedules from what was known when its replay began.
+"""Calibrate schedules from what was known at a time: of a replay, or of any folder of history.
 
-``python -m oracle.calibrate`` prints the JSON kept as ``oracle/data/calibration.json``.
+``python -m oracle.calibrate scenarios`` prints the JSON kept as ``oracle/data/calibration.json``;
+``python -m oracle.calibrate markets DIR`` (also ``ape run calibrate``, see `oracle.calibration`)
+makes tables for governance.
 
-History. Storm is the maximum of a history, so its length decides it. Mark bars begin 2019-12-23,
-eleven weeks before the replay of March 2020; doubling the maximum of eleven quiet weeks would be a
-guess. The history before the first mark estimate is therefore spot closes from 2018-01, which hold
-the fall of BTC from 17,070 to 6,043 USD in five weeks. From 2018-01 to 2020-03 is more than two
-years, so nothing is doubled. A close hides the path inside its hour: estimates from closes are
-multiplied, per horizon, by how much worse the worst 5 % of moves are on mark bars than between
+History of the replays. Storm is the maximum of a history, so its length decides it. Mark bars begin
+2019-12-23, eleven weeks before the replay of March 2020; doubling the maximum of eleven quiet weeks
+would be a guess. The history before the first mark estimate is therefore spot closes from 2018-01,
+which hold the fall of BTC from 17,070 to 6,043 USD in five weeks. From 2018-01 to 2020-03 is more
+than two years, so nothing is doubled. A close hides the path inside its hour: estimates from closes
+are multiplied, per horizon, by how much worse the worst 5 % of moves are on mark bars than between
 closes while both exist (`path_factor`: 1.35 to 1.37 at one hour, 1.21 to 1.26 at seven).
 
 The look-back is four years, the stress look-back of the risk model. For February 2026 it begins
@@ -26,7 +28,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from oracle.feeds.bars import Bars, FeedError, FloatArray, load_closes
-from oracle.feeds.scenario import DATA, DAY, SPANS, Scenario, load_scenario
+from oracle.feeds.scenario import DATA, DAY, Scenario, load_scenario
 from oracle.models.fhs import adverse_moves, tail
 from oracle.models.tails import (
     HOURS_PER_DAY,
@@ -47,10 +49,10 @@ from oracle.policy import (
 from oracle.risk import with_volume
 
 STRIDE = 6
-LOOK_BACK_YEARS = 4
-REFERENCE_DAYS = 30
-VOLUME_QUANTILE = 0.1
-EXTRA_HOURS = (0.25, 0.5, 1.0, 2.0, 3.0, 6.0)
+LOOK_BACK_YEARS: int = 4
+REFERENCE_DAYS: int = 30
+VOLUME_QUANTILE: float = 0.1
+EXTRA_HOURS: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 3.0, 6.0)
 """Hours beyond tau0 that closing each bracket's bound takes."""
 
 
@@ -227,4 +229,7 @@ def _two_digits(bound: float) -> int:
 
 
 if __name__ == "__main__":
-    print(as_json(list(SPANS)), end="")
+    # The command line builds on this module, so it is only read when it is asked for.
+    from oracle.calibration.command import cli
+
+    cli(prog_name="python -m oracle.calibrate")

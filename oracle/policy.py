@@ -11,12 +11,14 @@ import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from eth_utils.crypto import keccak
 
 from oracle.feeds.bars import Bars, FloatArray
+from oracle.models.haircuts import haircut, marginal_haircuts
+from oracle.models.impact import depth_ppm
 from oracle.models.tails import CostModel, RiskError, Tails, needs
 
 PPM = 1_000_000
@@ -98,13 +100,57 @@ class Calibration:
     last: int
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Calibration:
+    def from_dict(cls, data: dict[str, Any]) -> Self:
         """The calibration `as_dict` wrote."""
         return cls(**{**data, "schedule": Schedule.from_dict(data["schedule"])})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {**asdict(self), "schedule": self.schedule.as_dict()}
+
+
+@dataclass(frozen=True)
+class CollateralCalibration(Calibration):
+    """A token's haircut schedule and the conditions it was made for.
+
+    Attributes:
+        peg: what a promise behind the token may lose, a log amount; 0 for none.
+        wrong_way: factor by which it falls more when positions lose (`haircuts.wrong_way_addon`).
+    """
+
+    peg: float = 0.0
+    wrong_way: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a bracket's rates are what they are. Rates are fractions, times Unix seconds.
+
+    Attributes:
+        bound: USD; hours: to close it, the horizon of its loss.
+        calm_quantile: of history that calm is; calm, storm: before doubling, cap and rounding.
+        storm_at: when the maximum was.
+        doubled: the history is shorter than two years.
+        capped: the storm rate met the most the chain allows.
+        calm_call, storm_call: the call buffer; calm_rule, storm_rule: which rule set IM.
+    """
+
+    bound: int
+    hours: float
+    calm_quantile: float
+    calm: float
+    storm: float
+    storm_at: int
+    doubled: bool
+    capped: bool
+    calm_call: float
+    storm_call: float
+    calm_rule: str
+    storm_rule: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -238,6 +284,23 @@ def depth_for(recent: Bars, reference: float, limits: Limits) -> int:
     return max(limits.depth_min, math.floor(ratio * PPM))
 
 
+def depth_with_book(traded: int, book_depths: FloatArray, reference: float, limits: Limits) -> int:
+    """Depth in ppm from volume and from the order book, the smaller of the two.
+
+    Args:
+        traded: from `depth_for`.
+        book_depths: (k,) USD of recent books (`impact.depth_within`), the smaller side of each;
+            empty where no book is recorded, and then volume alone counts.
+        reference: USD in the book at depth 1.
+
+    Raises:
+        ValueError: as `impact.depth_ppm`.
+    """
+    if not book_depths.size:
+        return traded
+    return max(limits.depth_min, min(traded, depth_ppm(book_depths, reference)))
+
+
 def calibrate_schedule(
     history: Tails,
     bounds: Sequence[int],
@@ -263,26 +326,122 @@ def calibrate_schedule(
     Raises:
         RiskError: no history, bad bounds, or a bound that takes longer to close than estimated.
     """
-    faults = _bound_faults(bounds)
-    if faults or not len(history):
-        raise RiskError(faults[0] if faults else "a schedule needs at least one estimate.")
+    return derive_schedule(history, bounds, volume_per_hour, costs, years, buffer_ppm)[0]
+
+
+def derive_schedule(
+    history: Tails,
+    bounds: Sequence[int],
+    volume_per_hour: float,
+    costs: CostModel,
+    years: float,
+    buffer_ppm: int = 250_000,
+) -> tuple[Schedule, tuple[Reason, ...]]:
+    """`calibrate_schedule`, with the reason of each bracket's rates."""
+    _check_history(history, bounds)
     rates = marginal_rates(history, bounds, volume_per_hour, costs)
-    slow = [costs.hours(bound, volume_per_hour) >= SLOW_HOURS for bound in bounds]
-    quantiles = [CALM_QUANTILE_SLOW if is_slow else CALM_QUANTILE for is_slow in slow]
-    stretch = 1.0 if years >= STORM_YEARS else 2.0
+    hours = [costs.hours(bound, volume_per_hour) for bound in bounds]
+    quantiles = [_calm_quantile(h) for h in hours]
+    stretch = _stretch(years)
     calm = [float(np.quantile(rates[:, k], q)) for k, q in enumerate(quantiles)]
-    storm = [float(rate) * stretch for rate in rates.max(axis=0)]
+    storm = [float(rate) for rate in rates.max(axis=0)]
     calls = [float(np.quantile(history.call, q)) for q in quantiles]
     storm_call = float(history.call.max()) * stretch
     calm_mmr = _maintenance(calm, buffer_ppm)
-    storm_mmr = _maintenance(storm, buffer_ppm)
-    return Schedule(
+    storm_mmr = _maintenance([rate * stretch for rate in storm], buffer_ppm)
+    schedule = Schedule(
         bounds=tuple(bounds),
         calm_mmr=calm_mmr,
         storm_mmr=storm_mmr,
         calm_imr=_initial(calm_mmr, calls),
         storm_imr=_initial(storm_mmr, [storm_call] * len(bounds)),
     )
+    reasons = tuple(
+        Reason(
+            bound=bound,
+            hours=hours[k],
+            calm_quantile=quantiles[k],
+            calm=calm[k],
+            storm=storm[k],
+            storm_at=int(history.ts[int(np.argmax(rates[:, k]))]),
+            doubled=stretch > 1.0,
+            capped=storm_mmr[k] < ppm_up(storm[k] * stretch),
+            calm_call=calls[k],
+            storm_call=storm_call,
+            calm_rule=_initial_rule(calm_mmr[k], calls[k]),
+            storm_rule=_initial_rule(storm_mmr[k], storm_call),
+        )
+        for k, bound in enumerate(bounds)
+    )
+    return schedule, reasons
+
+
+def derive_haircuts(
+    history: Tails,
+    bounds: Sequence[int],
+    volume_per_hour: float,
+    costs: CostModel,
+    years: float,
+    peg: float = 0.0,
+    wrong_way: float = 0.0,
+) -> tuple[Schedule, tuple[Reason, ...]]:
+    """Calm and storm haircuts of a collateral token per bracket of an account's own amount.
+
+    At each time the MM haircut on an amount U is ``1 - exp(-(need(U) + peg) * (1 + wrong_way))``
+    and the IM haircut has the call buffer inside the exponent as well; their marginal rates are
+    taken as those of a margin schedule are. Doubling for a short history doubles the loss in the
+    exponent.
+
+    Args:
+        history: estimates of falls alone (`tails.estimate_series` with sides=(Side.LONG,)).
+
+    Raises:
+        RiskError: as `calibrate_schedule`.
+    """
+    _check_history(history, bounds)
+    widths = np.array(bounds, dtype=np.float64)
+    need = np.stack([needs(history, u, volume_per_hour, costs) for u in bounds], axis=1)
+    hours = [costs.hours(bound, volume_per_hour) for bound in bounds]
+    quantiles = [_calm_quantile(h) for h in hours]
+    stretch = _stretch(years)
+
+    def rates(buffer: FloatArray | float, times: float) -> FloatArray:
+        loss = times * (need + buffer)
+        return marginal_haircuts(haircut(loss, peg=peg, wrong_way=wrong_way), widths)
+
+    call = history.call[:, None]
+    found = {
+        "calm_mmr": _quantiles(rates(0.0, 1.0), quantiles),
+        "calm_imr": _quantiles(rates(call, 1.0), quantiles),
+        "storm_mmr": rates(0.0, stretch).max(axis=0).tolist(),
+        "storm_imr": rates(call, stretch).max(axis=0).tolist(),
+    }
+    table = {name: _rising(values) for name, values in found.items()}
+    for season in ("calm", "storm"):
+        pairs = zip(table[f"{season}_imr"], table[f"{season}_mmr"], strict=True)
+        table[f"{season}_imr"] = tuple(max(pair) for pair in pairs)
+    for kind in ("mmr", "imr"):
+        pairs = zip(table[f"calm_{kind}"], table[f"storm_{kind}"], strict=True)
+        table[f"storm_{kind}"] = tuple(max(pair) for pair in pairs)
+    plain = rates(0.0, 1.0)
+    reasons = tuple(
+        Reason(
+            bound=bound,
+            hours=hours[k],
+            calm_quantile=quantiles[k],
+            calm=found["calm_mmr"][k],
+            storm=float(plain[:, k].max()),
+            storm_at=int(history.ts[int(np.argmax(plain[:, k]))]),
+            doubled=stretch > 1.0,
+            capped=table["storm_mmr"][k] == PPM,
+            calm_call=float(np.quantile(history.call, quantiles[k])),
+            storm_call=float(history.call.max()) * stretch,
+            calm_rule="MM loss + call buffer in the exponent",
+            storm_rule="MM loss + call buffer in the exponent",
+        )
+        for k, bound in enumerate(bounds)
+    )
+    return Schedule(bounds=tuple(bounds), **table), reasons
 
 
 def marginal_rates(
@@ -334,6 +493,44 @@ def _block(bars: Bars) -> bytes:
         rows[name] = column
     rows["v"] = np.nan if bars.volume is None else bars.volume
     return struct.pack(">II", bars.period, len(bars)) + rows.tobytes()
+
+
+def inputs_hash(hashes: Sequence[bytes]) -> bytes:
+    """Provenance of a push: its window's hash; of several assets, keccak-256 of theirs in order.
+
+    Raises:
+        ValueError: no hash, or one that is not 32 bytes.
+    """
+    if not hashes or any(len(each) != 32 for each in hashes):
+        raise ValueError(f"a push has hashes of 32 bytes, got {[len(each) for each in hashes]}.")
+    return hashes[0] if len(hashes) == 1 else bytes(keccak(b"".join(hashes)))
+
+
+def _check_history(history: Tails, bounds: Sequence[int]) -> None:
+    faults = _bound_faults(bounds)
+    if faults or not len(history):
+        raise RiskError(faults[0] if faults else "a schedule needs at least one estimate.")
+
+
+def _calm_quantile(hours: float) -> float:
+    return CALM_QUANTILE_SLOW if hours >= SLOW_HOURS else CALM_QUANTILE
+
+
+def _stretch(years: float) -> float:
+    return 1.0 if years >= STORM_YEARS else 2.0
+
+
+def _quantiles(rates: FloatArray, quantiles: Sequence[float]) -> list[float]:
+    return [float(np.quantile(rates[:, k], q)) for k, q in enumerate(quantiles)]
+
+
+def _rising(rates: Sequence[float]) -> tuple[int, ...]:
+    """In ppm, rounded up, never falling: quantiles at different levels may cross."""
+    return tuple(int(r) for r in np.maximum.accumulate([min(PPM, ppm_up(r)) for r in rates]))
+
+
+def _initial_rule(mmr: int, call: float) -> str:
+    return "2 x MMR" if 2 * mmr >= mmr + ppm_up(call) else "MMR + ES99(call horizon)"
 
 
 def _toward(current: int, wanted: int, up: int, down: int) -> int:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from oracle.feeds.bars import Bars
+from oracle.models.fhs import Side
+from oracle.models.haircuts import haircut
 from oracle.models.tails import (
     HOURS_PER_DAY,
     CostModel,
@@ -23,6 +25,7 @@ from oracle.models.tails import (
 )
 from oracle.policy import (
     Calibration,
+    CollateralCalibration,
     Limits,
     depth_for,
     ppm_up,
@@ -126,6 +129,33 @@ class MarginEstimator:
         if len(joined) != HOURS_PER_DAY:
             raise RiskError(f"{self.symbol}: the day before {time} lacks hours of traded volume.")
         return joined
+
+
+@dataclass(frozen=True)
+class CollateralEstimator(MarginEstimator):
+    """The haircut of one collateral token: falls alone, no funding, inside an exponential.
+
+    `need` is the MM haircut in ppm of an amount of `notional` USD; severity and depth follow from
+    it as a market's do.
+    """
+
+    calibration: CollateralCalibration
+    costs: CostModel = field(default_factory=lambda: CostModel(funding_per_hour=0.0))
+
+    def tails(self, mark: Bars, time: int) -> Tails:
+        """As of a market, of falls alone."""
+        return estimate(self.window(mark, time), self.model, (Side.LONG,))
+
+    def need(self, mark: Bars, time: int, notional: int | None = None) -> int:
+        """The haircut to apply, in ppm of an amount of `notional` USD (default: bracket 0's bound).
+
+        Raises:
+            RiskError: as of a market.
+        """
+        kept = self.calibration
+        size = float(kept.schedule.bounds[0] if notional is None else notional)
+        loss = needs(self.tails(mark, time), size, kept.volume_per_hour, self.costs)
+        return ppm_up(float(haircut(loss, peg=kept.peg, wrong_way=kept.wrong_way)[0]))
 
 
 def with_volume(mark: Bars, traded: Bars) -> Bars:

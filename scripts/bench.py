@@ -33,6 +33,10 @@ GOALS = {
     "deleveraging/10": 120_000,
     "deleveraging/200": 120_000,
     "deleveraging/per-market": 16_000,
+    "resolution/1": 220_000,
+    "resolution/16": 900_000,
+    "takeover/1": 300_000,
+    "takeover/16": 700_000,
     "price-reports/8": 160_000,
     "severity/8": 120_000,
 }
@@ -145,6 +149,37 @@ class Bench:
         one = self.resolve_bankrupt(range(4, 5))
         self.gas["deleveraging/per-market"] = (many - one) // 3
 
+    def resolutions(self) -> None:
+        """Bankrupt accounts of one market and of sixteen, charged; every side was cut before."""
+        for _ in range(2):
+            self.wait(DAY)
+            for count in (1, 16):
+                self.gas[f"resolution/{count}"] = self.resolve_bankrupt(range(count))
+
+    def take_overs(self) -> None:
+        """The vault takes books over; its rings are new, then have positions."""
+        self.w.fill_rings()
+        for _ in range(2):
+            self.wait(DAY)
+            for count in (1, 16):
+                self.gas[f"takeover/{count}"] = self.take_over(count)
+
+    def take_over(self, count: int) -> int:
+        w = self.w
+        account = w.open(1_000_000)
+        for m in range(count):
+            w.fill(account, self.shorts, m, 4 * WAD)
+        self.leave(account)
+        before = dict(w.prices)
+        self.fall_to(account, lambda equity, mm: 3 * equity < 2 * mm)
+        if w.healthy(account)[0] < 0:
+            raise click.ClickException("The take-over benchmark fell through its band.")
+        receipt = w.d.liquidator.resolve(account, sender=w.keeper)
+        if not all(log.taken for log in receipt.decode_logs(w.d.liquidator.LegResolved)):
+            raise click.ClickException("The vault did not take the book.")
+        self.recover(before)
+        return int(receipt.gas_used)
+
     def deleverage(self, count: int, market: int, size: int) -> int:
         """An account of that size against so many others, all of whose positions are checked."""
         w = self.w
@@ -221,7 +256,15 @@ class Bench:
             w.report({m: min(p * 103 // 100, before[m]) for m, p in w.prices.items()})
 
     def run(self) -> dict[str, int]:
-        steps = [self.keepers, self.users, self.worst, self.liquidations, self.deleveragings]
+        steps = [
+            self.keepers,
+            self.users,
+            self.worst,
+            self.liquidations,
+            self.deleveragings,
+            self.resolutions,
+            self.take_overs,
+        ]
         for step in track(steps, description="Measuring"):
             step()
         return self.gas

@@ -24,7 +24,6 @@ MAX_WINDOW: constant(uint256) = 30 * 86_400
 # token -> cap 64 | level 64 | held 64 when last noted [grains] | window 24 | at 40 [s]
 buckets: HashMap[uint256, uint256]
 waiting: HashMap[uint256, HashMap[address, uint256]]  # token -> receiver -> [wad]
-waiting_total: HashMap[uint256, uint256]  # token -> [wad]
 
 
 @internal
@@ -45,7 +44,6 @@ def _take(
     paid: uint256 = min(due, room) // _unit * _unit
     if due - paid != before:
         self.waiting[_token][_receiver] = due - paid
-        self.waiting_total[_token] = self.waiting_total[_token] + (due - paid) - before
     self.buckets[_token] = self._with_level(word, level, _held - paid)
     log ICustody.Paid(receiver=_receiver, token=_token, paid=paid, waiting=due - paid)
     return paid // _unit
@@ -57,7 +55,6 @@ def _wait(_token: uint256, _receiver: address, _amount: uint256):
     @dev Leaves the books now and the token's holder when released [wad].
     """
     self.waiting[_token][_receiver] += _amount
-    self.waiting_total[_token] += _amount
 
 
 @internal

@@ -40,6 +40,7 @@ NOT_MANAGER: constant(uint256) = 133508164996151198528005490  # not manager
 NO_ROOM: constant(uint256) = 31084432587714413  # no room
 LOSS_CAP: constant(uint256) = 7813590816812917104  # loss cap
 NOT_ENOUGH_FREE: constant(uint256) = 573413202397831367644246094183032165  # not enough free
+RESERVE: constant(uint256) = 32199693642659429  # reserve
 INSOLVENT: constant(uint256) = 1944866955217630228084  # insolvent
 TOKEN: constant(uint256) = 500085515630  # token
 TOKEN_CAP: constant(uint256) = 2147850934834690220400  # token cap

@@ -4,10 +4,12 @@
 @title The vault's rings: one isolated account of the ledger a market
 @license AGPL-3.0-only
 @notice Whether the rings can take a book, and what they are worth. A book is taken whole or not at all: each leg's
-    ring must have IM at the live severity afterwards, with what it is paid.
+    ring must have IM at the live severity afterwards, with what it is paid. A ring is given at most its target, net
+    of what came back: what a market may cost the vault.
 """
 from contracts.interfaces import IBackstopVault
 from contracts.interfaces import IClearinghouse
+from contracts.interfaces import ICustody
 from contracts.interfaces import IRiskEngine
 from contracts.modules import fixed_point
 from contracts.modules import reasons
@@ -28,12 +30,13 @@ CUSTODY: immutable(address)
 
 
 struct Worth:
-    equity: uint256  # [USD wad] of all rings, each at least 0
+    equity: uint256  # [USD wad] of all rings, each at least 0, times h
     is_calm: bool  # no market that a ring has a position in settles
 
 
 opened: uint256  # bit m: market m has a ring
 targets: uint256[MARKETS]  # [USD wad]
+given: uint256[MARKETS]  # [USD wad] net of what came back
 
 
 @deploy
@@ -56,7 +59,8 @@ def plan(
     """
     @notice What the vault is paid for each leg of a book, min(E, 2/3 MM) in all, split by MM; nothing where a leg has
         no room in its ring.
-    @dev A little of E stays behind, so that rounding in the ledger makes no debt. Reentrant: the liquidator asks
+    @dev Where the book leaves a hole, no ring of the side that will be charged for it may net against it first.
+        A little of E stays behind, so that rounding in the ledger makes no debt. Reentrant: the liquidator asks
         while `take_last` runs at most.
     """
     payments: DynArray[uint256, 16] = []
@@ -66,7 +70,7 @@ def plan(
         payment: uint256 = left
         if i + 1 != len(_legs):
             payment = fixed_point._mul_div_down(due, self._mm_of(_legs[i]), _mm)
-        if not self._has_room(_legs[i], payment):
+        if not self._has_room(_legs[i], payment, _equity < 0):
             return []
         payments.append(payment)
         left -= payment
@@ -129,6 +133,7 @@ def _ring_of(_market: uint256) -> IBackstopVault.Ring:
     return IBackstopVault.Ring(
         account=account,
         target=self.targets[_market],
+        given=self.given[_market],
         equity=live.equity,
         requirement=live.requirement,
         size=size,
@@ -137,7 +142,7 @@ def _ring_of(_market: uint256) -> IBackstopVault.Ring:
 
 @view
 @internal
-def _has_room(_leg: IRiskEngine.Leg, _payment: uint256) -> bool:
+def _has_room(_leg: IRiskEngine.Leg, _payment: uint256, _is_hole: bool) -> bool:
     """
     @dev E of the ring grows by the payment: at the mark the leg itself is worth nothing.
     """
@@ -147,6 +152,8 @@ def _has_room(_leg: IRiskEngine.Leg, _payment: uint256) -> bool:
     equity: int256 = book.cash
     leg: IRiskEngine.Leg = _leg
     if len(book.legs) != 0:
+        if _is_hole and (leg.size > 0) != (book.legs[0].size > 0):
+            return False
         equity = self._assess(LIVE, book.cash, book.legs).equity
         leg.size += book.legs[0].size
     if leg.size == 0:
@@ -170,7 +177,34 @@ def _worth() -> Worth:
                 margin: IRiskEngine.Margin = self._assess(MAINTENANCE, book.cash, book.legs)
                 worth.equity += fixed_point._positive(margin.equity)
                 worth.is_calm = worth.is_calm and margin.state & SETTLING == 0
+    worth.equity = self._times_h(worth.equity)
     return worth
+
+
+@view
+@internal
+def _times_h(_claim: uint256) -> uint256:
+    """
+    @dev What a claim on the ledger would be paid.
+    """
+    totals: ICustody.Totals = staticcall ICustody(CUSTODY).totals()
+    if totals.deficit == 0:
+        return _claim
+    return fixed_point._mul_div_down(_claim, totals.tokens, totals.tokens + totals.deficit)
+
+
+@view
+@internal
+def _over_h(_payment: uint256) -> uint256:
+    """
+    @dev The claim that pays at least that much; no claim does where nothing is held.
+    """
+    totals: ICustody.Totals = staticcall ICustody(CUSTODY).totals()
+    if totals.deficit == 0:
+        return _payment
+    return fixed_point._mul_div_up(
+        _payment, totals.tokens + totals.deficit, max(totals.tokens, 1)
+    )
 
 
 @view

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -51,20 +51,26 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """One direction of a crisis: the bankrupt accounts of a side and those who could pay.
+    """One direction of a crisis: the accounts of a side that are closed and those who could pay.
 
     Attributes:
-        bankrupt: indices of the accounts of the side with E < 0 at the mark, worst first.
-        winners: indices of the accounts of the other side with E >= 0, in the order given. Most
-            are in profit; those that are not are the last any rule takes from, but it may.
+        bankrupt: indices of the accounts of the side with E < 0 at the mark, and of those that are
+            closed although they owe nothing; worst first.
+        winners: indices of the accounts of the other side with E >= 0 that are not closed, in the
+            order given. Most are in profit; those that are not are the last any rule takes from,
+            but it may.
     """
 
     bankrupt: tuple[int, ...]
     winners: tuple[int, ...]
 
 
-def halves(accounts: Sequence[Account], mark: int) -> tuple[Half, Half]:
+def halves(
+    accounts: Sequence[Account], mark: int, closing: Collection[int] = frozenset()
+) -> tuple[Half, Half]:
     """Bankrupt longs against solvent shorts, and bankrupt shorts against solvent longs.
+
+    closing: indices of accounts that are closed as if bankrupt; with E >= 0 they owe nothing.
 
     Raises:
         Refused: the accounts are of several markets, or the mark is not a price.
@@ -77,12 +83,12 @@ def halves(accounts: Sequence[Account], mark: int) -> tuple[Half, Half]:
         bankrupt = [
             i
             for i, account in enumerate(accounts)
-            if account.is_long == is_long and equities[i] < 0
+            if account.is_long == is_long and (equities[i] < 0 or i in closing)
         ]
         winners = [
             i
             for i, account in enumerate(accounts)
-            if account.is_long != is_long and equities[i] >= 0
+            if account.is_long != is_long and equities[i] >= 0 and i not in closing
         ]
         return Half(tuple(sorted(bankrupt, key=lambda i: equities[i])), tuple(winners))
 

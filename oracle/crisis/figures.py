@@ -89,7 +89,8 @@ def outcome(
     parts: Sequence[Part],
 ) -> Outcome:
     """Add up the parts of both directions; no account is a winner in two."""
-    deficit = -sum(accounts[i].equity_at(mark) for i in bankrupt)
+    deficits = [positive(-accounts[i].equity_at(mark)) for i in bankrupt]
+    deficit = sum(deficits)
     closed, taken, losses = ([0] * len(accounts) for _ in range(3))
     for part in parts:
         for j, size in part.closed.items():
@@ -103,7 +104,7 @@ def outcome(
     loss = sum(losses)
     return Outcome(
         deficit=Usd(deficit),
-        bankrupt=len(bankrupt),
+        bankrupt=sum(each > 0 for each in deficits),
         winners=len(winners),
         touched=sum(closed[j] > 0 or taken[j] > 0 for j in winners),
         loss=Usd(loss),

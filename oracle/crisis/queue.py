@@ -18,7 +18,7 @@ At which price the positions are closed, and so who pays, is the `Settlement`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -65,6 +65,8 @@ class _Rules:
 
     def due(self, size: int, debtor: int, deficit: int) -> int:
         """What a winner gives up on `size` of its position against a bankrupt's `debtor` size."""
+        if deficit == 0:
+            return 0
         if self.settlement is Settlement.BANKRUPTCY:
             return mul_div_floor(deficit, size, debtor)
         if self.settlement is Settlement.PREVIOUS and self.previous is not None:
@@ -90,6 +92,7 @@ def ranked_queue(
     *,
     previous: int | None = None,
     carry: bool = True,
+    closing: Collection[int] = frozenset(),
 ) -> Outcome:
     """The figures of the ranked queue for one market at the mark [USD wad].
 
@@ -98,13 +101,15 @@ def ranked_queue(
     carry: whether the part of a position that one bankrupt account did not need serves the next.
         True is kindest to the queue: at most one position a side is taken in part for nothing.
         False is a venue that handles each bankruptcy for itself. PROFIT has no such part.
+    closing: accounts that are closed at the mark besides the bankrupt, owing nothing: PROFIT, which
+        takes profits and no positions, closes them against nobody.
 
     Raises:
         Refused: the accounts are of several markets, the mark is not a price, or PREVIOUS has none.
     """
     if settlement is Settlement.PREVIOUS:
         require(previous is not None and 0 < previous <= MAX_PRICE, "previous out of range")
-    longs, shorts = halves(accounts, mark)
+    longs, shorts = halves(accounts, mark, closing)
     parts = [
         _serve(accounts, half, _Rules(mark, settlement, later, previous, carry, winners_long))
         for half, winners_long in ((longs, False), (shorts, True))
@@ -134,7 +139,7 @@ def _take_profits(
     accounts: Sequence[Account], half: Half, queue: Sequence[int], rules: _Rules
 ) -> tuple[dict[int, int], int, int]:
     """Whole profits until the deficit is met: what each lost, what was paid, what was too much."""
-    deficit = -sum(accounts[i].equity_at(rules.mark) for i in half.bankrupt)
+    deficit = sum(positive(-accounts[i].equity_at(rules.mark)) for i in half.bankrupt)
     taken: dict[int, int] = {}
     total = 0
     for j in queue:
@@ -155,7 +160,7 @@ def _take_positions(
     waiting = iter(queue)
     last, spare = -1, 0  # the winner taken last, and how much of its size is still unused
     for i in half.bankrupt:
-        size, deficit = accounts[i].size, -accounts[i].equity_at(rules.mark)
+        size, deficit = accounts[i].size, positive(-accounts[i].equity_at(rules.mark))
         fills, last, spare = _fill(accounts, waiting, size, last, spare)
         matched = sum(fills.values())
         if matched == 0:

@@ -23,6 +23,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from oracle.crisis.accounts import Account
+from oracle.crisis.files import read_lines
 from oracle.engine.units import PPM, WAD, Price, Size, Usd
 from oracle.feeds.bars import MAX_PRICE, FeedError
 
@@ -49,13 +50,7 @@ def read_accounts(path: Path, markets: Sequence[str]) -> list[Account]:
     Raises:
         FeedError: the file is absent, unreadable or not UTF-8, or `parse_accounts` refuses a row.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise FeedError(f"{path.name}: the file is not UTF-8 text.") from None
-    except OSError as error:
-        raise FeedError(f"{path.name}: the file cannot be read ({error.strerror}).") from None
-    return parse_accounts(text.splitlines(), path.name, markets)
+    return parse_accounts(read_lines(path), path.name, markets)
 
 
 def parse_accounts(lines: Iterable[str], source: str, markets: Sequence[str]) -> list[Account]:

@@ -99,7 +99,6 @@ class Custody:
         reserve, ticket, paid = solvency.withdraw(
             self.state.reserve, self._ticket(account), claim, self.settlement_unit
         )
-        require(reserve.tokens >= 0, "vault")
         held = self._settlement_held()
         self._set(reserve)
         self.state.tickets[account] = ticket
@@ -144,12 +143,13 @@ class Custody:
 
     def collect_ticket(self, account: int, receiver: int) -> int:
         """Take what was restored of an account's withdrawals; it waits to be released [USD wad]."""
-        ticket = solvency.touched(self.state.reserve, self._ticket(account))
-        self.state.tickets[account] = replace(ticket, owed=0)
-        reserve = self.state.reserve
-        self._set(replace(reserve, restored=reserve.restored - ticket.owed))
-        self._wait(SETTLEMENT_TOKEN, receiver, ticket.owed)
-        return ticket.owed
+        reserve, ticket, paid = solvency.collect(
+            self.state.reserve, self._ticket(account), self.settlement_unit
+        )
+        self._set(reserve)
+        self.state.tickets[account] = ticket
+        self._wait(SETTLEMENT_TOKEN, receiver, paid)
+        return paid
 
     def ticket_of(self, account: int) -> Ticket:
         """As of now."""

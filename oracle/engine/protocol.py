@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from oracle.engine import liquidation, positions, sides, solvency
 from oracle.engine import margin as margins
 from oracle.engine.auctions import State
-from oracle.engine.chain import Chain, transaction
+from oracle.engine.chain import Chain, Stateful, transaction
 from oracle.engine.clearinghouse import Clearinghouse, Fill
 from oracle.engine.custody import Custody
 from oracle.engine.effective_time import SETTLING, PriceRules
@@ -116,6 +116,20 @@ class Protocol:
             self.fund,
             self.vault,
             settings.parameters,
+        )
+
+    @property
+    def contracts(self) -> tuple[Stateful, ...]:
+        """All that has a state."""
+        return (
+            self.engine,
+            self.custody,
+            self.ledger,
+            self.liquidator,
+            self.fund,
+            self.fund_shares,
+            self.vault,
+            self.vault_shares,
         )
 
     def advance(self, seconds: int) -> None:
@@ -239,6 +253,19 @@ class Protocol:
             minted = self.vault_shares.enter(owner, assets, self.vault.total_assets())
             self.vault.state.free += assets
             return minted
+
+        return self._do(verb)
+
+    def leave_vault(self, owner: int, shares: int) -> int:
+        """Burn shares that were locked; returns the token units paid."""
+
+        def verb() -> int:
+            require(self.vault.worth().is_calm, "settling")
+            require(not self.engine.clock()[1], "paused")
+            assets = self.vault_shares.leave(owner, shares, self.vault.total_assets())
+            self.vault.free_up(assets)
+            self.vault.state.free -= assets
+            return assets
 
         return self._do(verb)
 
@@ -397,16 +424,7 @@ class Protocol:
     # --- internals -------------------------------------------------------------------------------
 
     def _do(self, verb: Callable[[], T]) -> T:
-        with transaction(
-            self.engine,
-            self.custody,
-            self.ledger,
-            self.liquidator,
-            self.fund,
-            self.fund_shares,
-            self.vault,
-            self.vault_shares,
-        ):
+        with transaction(*self.contracts):
             return verb()
 
     def _fund_assets(self) -> int:

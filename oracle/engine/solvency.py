@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from oracle.engine.rounding import mul_div_ceil, mul_div_floor
-from oracle.engine.units import RAY, Usd
+from oracle.engine.units import RAY, Usd, require
 
 LEAST_INDEX: Final = 10**9  # below it an epoch of tickets ends
 
@@ -22,7 +22,12 @@ class Reserve:
     insurance: int = 0  # [USD wad] held for the insurance fund
     restored: int = 0  # [USD wad] held for tickets
     index: int = RAY  # [ray] A: what is left of a ticket, per unit of it when the epoch began
-    epoch: int = 0
+    finals: tuple[int, ...] = ()  # [ray] A at the end of each epoch
+
+    @property
+    def epoch(self) -> int:
+        """Of the tickets."""
+        return len(self.finals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,10 @@ def withdraw(
 ) -> tuple[Reserve, Ticket, Usd]:
     """Pay a claim; the unpaid part becomes a ticket. h is not lower after it (20,000 runs).
 
-    A remainder of the unit that D_h no longer covers is the insurance fund's.
+    A remainder of the unit that D_h no longer covers is the insurance fund's. Claims of more than
+    there is wait until those who owe have paid.
     """
+    require(claim <= reserve.tokens + reserve.deficit, "reserve")
     paid = payout(reserve, claim, unit)
     unpaid = claim - paid
     covered = min(unpaid, reserve.deficit)
@@ -87,34 +94,52 @@ def socialise(reserve: Reserve, amount: int) -> Reserve:
     return replace(reserve, deficit=reserve.deficit + amount)
 
 
-def restore(reserve: Reserve, amount: int) -> tuple[Reserve, Usd]:
-    """Share income F, a claim on T until now, between those who stayed and the tickets, alike.
+def restore(reserve: Reserve, claim: int) -> tuple[Reserve, Usd]:
+    """Share income, a claim on T that ends, between those who stayed and the tickets, alike.
 
-    Returns the reserve after and what is left of F when both are whole; the claim on that stays.
-    The stayers' part rounds up.
+    The claim is worth as much as any other: it is paid y times h, and y restores. Returns the
+    reserve after and what is left of y when both are whole; T still has that. The stayers' part
+    rounds up.
     """
-    owed = reserve.deficit + reserve.tickets
-    used = min(amount, owed)
-    if used == 0:
-        return reserve, Usd(amount)
-    for_tickets = mul_div_floor(used, reserve.tickets, owed)
+    income, deficit = payout(reserve, claim), reserve.deficit
+    deficit -= claim - income
+    owed = deficit + reserve.tickets
+    used = min(income, owed)
+    for_tickets = mul_div_floor(used, reserve.tickets, owed) if reserve.tickets else 0
     after = replace(
         reserve,
         tokens=reserve.tokens - for_tickets,
-        deficit=reserve.deficit - (used - for_tickets),
+        deficit=deficit - (used - for_tickets),
         restored=reserve.restored + for_tickets,
     )
     if for_tickets:
         after = _shrunk(after, for_tickets)
-    return after, Usd(amount - used)
+    return after, Usd(income - used)
 
 
 def touched(reserve: Reserve, ticket: Ticket) -> Ticket:
-    """A ticket as of now."""
-    left = 0
-    if ticket.epoch == reserve.epoch and ticket.left:
-        left = mul_div_ceil(ticket.left, reserve.index, ticket.index)
+    """A ticket as of now. What is left rounds up: no more is owed than was restored."""
+    left = _left(reserve, ticket)
     return Ticket(left, ticket.owed + ticket.left - left, reserve.index, reserve.epoch)
+
+
+def _left(reserve: Reserve, ticket: Ticket) -> int:
+    if ticket.left == 0:
+        return 0
+    if ticket.epoch == reserve.epoch:
+        return mul_div_ceil(ticket.left, reserve.index, ticket.index)
+    if ticket.epoch + 1 < reserve.epoch:
+        return 1  # two epochs shrink any ticket to less than a wei
+    ended = mul_div_ceil(ticket.left, reserve.finals[ticket.epoch], ticket.index)
+    return mul_div_ceil(ended, reserve.index, RAY)
+
+
+def collect(reserve: Reserve, ticket: Ticket, unit: int) -> tuple[Reserve, Ticket, Usd]:
+    """Take what was restored of a ticket, in whole token units [USD wad]."""
+    ticket = touched(reserve, ticket)
+    paid = ticket.owed // unit * unit
+    after = replace(reserve, restored=reserve.restored - paid)
+    return after, replace(ticket, owed=ticket.owed - paid), Usd(paid)
 
 
 def insure(reserve: Reserve, amount: int) -> Reserve:
@@ -127,9 +152,9 @@ def insure(reserve: Reserve, amount: int) -> Reserve:
 
 
 def _shrunk(reserve: Reserve, for_tickets: int) -> Reserve:
-    """R falls. A rounds up: what is shown as paid never exceeds what was."""
+    """R falls. Where A is too small to count with, the next epoch begins at 1."""
     left = reserve.tickets - for_tickets
     index = mul_div_ceil(reserve.index, left, reserve.tickets)
-    if left == 0 or index < LEAST_INDEX:
-        return replace(reserve, tickets=0, index=RAY, epoch=reserve.epoch + 1)
-    return replace(reserve, tickets=left, index=index)
+    if index >= LEAST_INDEX:
+        return replace(reserve, tickets=left, index=index)
+    return replace(reserve, tickets=left, index=RAY, finals=(*reserve.finals, index))

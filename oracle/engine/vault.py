@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from oracle.engine import solvency
 from oracle.engine.clearinghouse import CROSS, ISOLATED, Clearinghouse
 from oracle.engine.effective_time import SETTLING
 from oracle.engine.margin import ABOVE_BIT, Basis, Leg, Margin
 from oracle.engine.risk_engine import RiskEngine
-from oracle.engine.rounding import mul_div_floor, positive
+from oracle.engine.rounding import mul_div_ceil, mul_div_floor, positive
 from oracle.engine.units import Usd, require
 
 SLACK: Final = 10**12  # [USD wad] more than rounding takes of a book
@@ -36,6 +37,7 @@ class VaultState:
 
     free: int = 0  # [token units]
     targets: dict[int, int] = field(default_factory=dict)  # market with a ring -> [USD wad]
+    given: dict[int, int] = field(default_factory=dict)  # [USD wad] net of what came back
 
 
 class BackstopVault:
@@ -59,14 +61,14 @@ class BackstopVault:
     # --- anyone ----------------------------------------------------------------------------------
 
     def fill_ring(self, market: int) -> int:
-        """Bring a ring's cash up to its target; returns the token units moved."""
-        self._check_open(market)
+        """Give a ring what it was not given yet of its target; returns the units moved."""
         require(self.ledger.custody.state.reserve.deficit == 0, "insolvent")
-        cash = positive(self.ledger.book(self.account_of(market)).cash)
-        gap = positive(self.state.targets[market] - cash) // self.ledger.unit
+        given = self.state.given.get(market, 0)
+        gap = positive(self.state.targets.get(market, 0) - given) // self.ledger.unit
         amount = min(gap, self.state.free)
         require(amount > 0, "amount")
         self.state.free -= amount
+        self.state.given[market] = given + amount * self.ledger.unit
         self.ledger.deposit(self.account_of(market), amount)
         return amount
 
@@ -100,13 +102,13 @@ class BackstopVault:
             payment = due - sum(payments)
             if i + 1 != len(legs):
                 payment = mul_div_floor(due, self._maintenance(leg), requirement)
-            if not self._has_room(leg, payment):
+            if not self._has_room(leg, payment, is_hole=equity < 0):
                 return []
             payments.append(payment)
         return payments
 
     def worth(self) -> Worth:
-        """All rings, each at least nothing."""
+        """All rings, each at least nothing, times h."""
         equity, is_calm = 0, True
         for market in sorted(self.state.targets):
             book = self.ledger.book(self.account_of(market))
@@ -116,11 +118,24 @@ class BackstopVault:
             margin = self._assess(Basis.MAINTENANCE, book.cash, book.legs)
             equity += positive(margin.equity)
             is_calm = is_calm and margin.state & SETTLING == 0
-        return Worth(Usd(equity), is_calm)
+        return Worth(solvency.payout(self.ledger.custody.state.reserve, equity), is_calm)
 
     def total_assets(self) -> int:
         """[token units]"""
         return self.state.free + self.worth().equity // self.ledger.unit
+
+    def free_up(self, assets: int) -> None:
+        """Bring that many token units back from rings without a position, lowest market first."""
+        for market in sorted(self.state.targets):
+            book = self.ledger.book(self.account_of(market))
+            if self.state.free >= assets:
+                return
+            if not book.legs:
+                cash = positive(book.cash) // self.ledger.unit
+                amount = min(cash, self._over_h(assets - self.state.free))
+                if amount:
+                    self._drain(market, amount)
+        require(self.state.free >= assets, "not enough free")
 
     # --- internals -------------------------------------------------------------------------------
 
@@ -131,14 +146,25 @@ class BackstopVault:
         waiting = self.ledger.custody.state.waiting.get((255, receiver), 0)
         require(waiting == 0, "outflow")
         self.state.free += received // self.ledger.unit
+        self.state.given[market] = positive(self.state.given.get(market, 0) - received)
         return received // self.ledger.unit
 
-    def _has_room(self, leg: Leg, payment: int) -> bool:
+    def _over_h(self, payment: int) -> int:
+        """The claim that pays at least that much."""
+        reserve = self.ledger.custody.state.reserve
+        if reserve.deficit == 0:
+            return payment
+        total = reserve.tokens + reserve.deficit
+        return mul_div_ceil(payment, total, max(reserve.tokens, 1))
+
+    def _has_room(self, leg: Leg, payment: int, *, is_hole: bool) -> bool:
         if leg.market not in self.state.targets:
             return False
         book = self.ledger.book(self.account_of(leg.market))
         equity, size = book.cash, leg.size
         if book.legs:
+            if is_hole and (size > 0) != (book.legs[0].size > 0):
+                return False  # it would leave the side that pays before that is charged
             equity = self._assess(Basis.LIVE, book.cash, book.legs).equity
             size += book.legs[0].size
         if size == 0:

@@ -27,13 +27,18 @@ _BLOCK = 64
 _GARMAN_KLASS = 2.0 * math.log(2.0) - 1.0
 
 
-def close_variance(bars: Bars) -> FloatArray:
-    """(n,) squared log return from the last close to this one, per bar.
+def log_returns(bars: Bars) -> FloatArray:
+    """(n,) log return from the last close to this one, per bar.
 
     The first bar, and the first after a gap, has no last close: it counts from its own open.
     """
     moves: FloatArray = np.log(bars.close / _start(bars))
-    return moves**2
+    return moves
+
+
+def close_variance(bars: Bars) -> FloatArray:
+    """(n,) squared `log_returns`, per bar."""
+    return log_returns(bars) ** 2
 
 
 def garman_klass_variance(bars: Bars) -> FloatArray:
@@ -102,11 +107,31 @@ def volatility(bars: Bars, lam: float, kind: BarVariance, seed_bars: int) -> Flo
     """
     if not 1 <= seed_bars <= len(bars):
         raise ValueError(f"volatility needs at least {seed_bars} bars to start, got {len(bars)}.")
-    values = bar_variance(bars, kind)
-    sigma = np.full(len(bars) + 1, np.nan)
-    seed = float(np.mean(values[:seed_bars]))
-    sigma[seed_bars:] = np.sqrt(ewma_variance(values[seed_bars:], lam, seed))
+    return ewma_volatility(bar_variance(bars, kind), lam, seed_bars)
+
+
+def ewma_volatility(values: FloatArray, lam: float, seed: int) -> FloatArray:
+    """(n + 1,) `volatility` from variances per bar, e.g. squared daily returns.
+
+    Args:
+        values: (n,) variances per bar, finite.
+        seed: the mean of the first `seed` values starts the recursion; entries before it are NaN.
+
+    Raises:
+        ValueError: fewer than `seed` values, `seed` < 1, or `lam` not inside (0, 1).
+    """
+    if not 1 <= seed <= values.size:
+        raise ValueError(f"volatility needs at least {seed} bars to start, got {values.size}.")
+    sigma = np.full(values.size + 1, np.nan)
+    start = float(np.mean(values[:seed]))
+    sigma[seed:] = np.sqrt(ewma_variance(values[seed:], lam, start))
     return sigma
+
+
+def half_life(lam: float) -> float:
+    """Bars after which a variance counts half: ln(1/2)/ln(lam). .99 on hourly bars is 69 hours."""
+    _check_decay(lam)
+    return math.log(0.5) / math.log(lam)
 
 
 @lru_cache(maxsize=16)

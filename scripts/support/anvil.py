@@ -25,11 +25,13 @@ HISTORY: Final = 64  # states kept: enough to ask why a transaction failed
 
 
 @contextmanager
-def running_anvil(timestamp: int, port: int = 0) -> Iterator[Client]:
+def running_anvil(timestamp: int, port: int = 0, history: int = HISTORY) -> Iterator[Client]:
     """A chain that begins at a time of our choosing; it is gone afterwards.
 
     Args:
         port: 0 takes a free one.
+        history: past states kept. Each block copies the whole state for it: 0 where there are many
+            accounts and nobody asks about the past.
 
     Raises:
         ScriptError: Anvil is missing or does not start, or the port is taken.
@@ -39,7 +41,7 @@ def running_anvil(timestamp: int, port: int = 0) -> Iterator[Client]:
         raise ScriptError("Anvil is not on PATH: `make install` installs it.")
     port = _free_port(port)
     process = subprocess.Popen(
-        [binary, *_options(timestamp, port)],
+        [binary, *_options(timestamp, port, history)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,  # the binary is a wrapper: both end together
@@ -56,7 +58,7 @@ def connected(client: Client) -> Any:
     return ape.networks.ethereum.local.use_provider("foundry", provider_settings=settings)
 
 
-def _options(timestamp: int, port: int) -> list[str]:
+def _options(timestamp: int, port: int, history: int) -> list[str]:
     values = {
         "--host": HOST,
         "--port": port,
@@ -68,9 +70,9 @@ def _options(timestamp: int, port: int) -> list[str]:
         "--gas-limit": BLOCK_GAS,
         "--block-base-fee-per-gas": 0,
         "--gas-price": 0,
-        "--prune-history": HISTORY,
     }
-    return [str(part) for pair in values.items() for part in pair] + ["--quiet"]
+    pruned = ["--prune-history", *([str(history)] if history else [])]
+    return [str(part) for pair in values.items() for part in pair] + ["--quiet", *pruned]
 
 
 def _free_port(port: int) -> int:

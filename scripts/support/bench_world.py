@@ -17,6 +17,7 @@ WAD = 10**18
 UNIT = 10**6
 PPM = 10**6
 CROSS = 1
+RING = 1_000_000  # [USD] of each market's ring, empty until `fill_rings`
 SIGNERS = [Account.from_key((0x5107 + i).to_bytes(32, "big")) for i in range(3)]
 # Bound [USD]; IM calm, storm, MM calm, storm [ppm]. Eight brackets: the last is measured too.
 BRACKETS = [
@@ -87,6 +88,7 @@ def bench_config(markets: int) -> Config:
                 "discount_max": 400_000,
                 "insurance_fee": 100_000,
                 "min_deficit": 100,
+                "reward": "0.05",
             },
             "interest_rate": 50_000,
             "collateral_multiple": 1_000_000,
@@ -97,6 +99,8 @@ def bench_config(markets: int) -> Config:
                     "config": asset,
                     "brackets": BRACKETS,
                     "severity": 100_000,
+                    "bucket_cap": 1_000_000,
+                    "ring": RING,
                 }
                 for i in range(markets)
             ],
@@ -193,6 +197,15 @@ class BenchWorld:
         self.d.clearinghouse.open_account(sub, CROSS, 1, sender=sender)
         self.d.clearinghouse.deposit(account, usd * UNIT, sender=sender)
         return account
+
+    def fill_rings(self) -> None:
+        """The backstop vault gets its capital."""
+        usd = RING * self.markets
+        self.d.settlement.mint(self.keeper, usd * UNIT, sender=self.keeper)
+        self.d.settlement.approve(self.d.vault, 2**256 - 1, sender=self.keeper)
+        self.d.vault.give(usd * UNIT, sender=self.keeper)
+        for market in range(self.markets):
+            self.d.vault.fill_ring(market, sender=self.keeper)
 
     def sender(self, account: int) -> Any:
         return ape.accounts[self.keys[account].address]

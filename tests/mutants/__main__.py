@@ -25,7 +25,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PATCHES = ROOT / "tests" / "mutants"
 TREES = ("contracts", "oracle", "tests")
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.csv.gz", "node_modules")
-CONTRACTS = ("RiskSettings", "RiskEngine", "Custody", "Clearinghouse", "Liquidator")
+CONTRACTS = (
+    "RiskSettings",
+    "RiskEngine",
+    "Custody",
+    "Clearinghouse",
+    "InsuranceFund",
+    "BackstopVault",
+    "Liquidator",
+)
 STANDING = (*CONTRACTS, "TokenMock", "StubGateway")
 PYTEST = ("-x", "-q", "-p", "no:ape_test", "-p", "no:cacheprovider", "--tb=short")
 TIMEOUT = 300  # [s]

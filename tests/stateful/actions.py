@@ -12,14 +12,19 @@ from dataclasses import replace
 from oracle.engine.auctions import State
 from oracle.engine.effective_time import AFTERMATH, OLD, UNKNOWN
 from oracle.engine.margin import Basis
+from oracle.engine.shares import Shares
 from oracle.engine.units import MAX_PRICE, PPM, SETTLEMENT_TOKEN, WAD
 
 from .driver import address_of
 from .stage import (
     CONFIGS,
+    DELAYS,
+    INTEREST,
     LIQUIDATORS,
     MARKETS,
+    OWNERS,
     PERIOD,
+    RINGS,
     SETTINGS,
     TOKEN,
     TOKEN_ASSET,
@@ -60,7 +65,7 @@ class Actions:
         return self.backer if account == self.liquidator else self.liquidator
 
     def in_state(self, *states: State) -> list[int]:
-        return [a for a in self.stage.accounts if self.model.account_state(a) in states]
+        return [a for a in self.stage.everyone if self.model.account_state(a) in states]
 
     def free_margin(self, account: int) -> int:
         margin = self.model.margin(Basis.INITIAL, account)
@@ -82,6 +87,65 @@ class Actions:
             else:
                 high = middle
         return low
+
+    # --- capital ----------------------------------------------------------------------------------
+
+    def stake(self, is_fund: bool, who: str, units: int, wait: int) -> Outcome:
+        """Hand tokens in and make shares of them, `wait` seconds off the first moment."""
+        done = self.stage.request_deposit(is_fund, who, units)
+        if done.ok:
+            self.stage.advance(DELAYS.deposit - 30 * PERIOD)
+            self.calm()
+            due = self._shares(is_fund).state.deposits[int(who, 16)].due
+            self.stage.advance(max(0, due + wait - self.stage.time))
+            done = self.stage.enter(is_fund, who, units)
+        return done
+
+    def unstake(self, is_fund: bool, who: str, share: int, wait: int) -> Outcome:
+        """Lock a share [ppm] of somebody's and redeem it, `wait` seconds off the first moment."""
+        shares = self._shares(is_fund)
+        amount = max(1, shares.balance_of(int(who, 16)) * share // PPM)
+        done = self.stage.request_redeem(is_fund, who, amount)
+        if done.ok:
+            self.stage.advance(DELAYS.redeem - 30 * PERIOD)
+            self.calm()
+            due = shares.state.exits[int(who, 16)].due
+            self.stage.advance(max(0, due + wait - self.stage.time))
+            self.next_grid()
+            self.stage.report(self.same_prices())
+            done = self.stage.leave(is_fund, who, amount)
+        return done
+
+    def stakers(self) -> list[tuple[bool, str]]:
+        """Who has shares of the fund (True) or the vault."""
+        return [
+            (is_fund, address_of(name))
+            for is_fund in (True, False)
+            for name in (*OWNERS, *LIQUIDATORS)
+            if self._shares(is_fund).balance_of(int(address_of(name), 16)) > 10**6
+        ]
+
+    def fillable(self) -> list[int]:
+        """Markets whose ring can be brought up to its target."""
+        verb = self.model.vault.fill_ring
+        return [m for m in RINGS if self.stage.would(lambda m=m: verb(m)) is None]
+
+    def drainable(self) -> list[int]:
+        verb = self.model.vault.drain_ring
+        return [m for m in RINGS if self.stage.would(lambda m=m: verb(m)) is None]
+
+    def income(self) -> list[int]:
+        """Markets with fees, 32 with interest."""
+        found = [m for m in MARKETS if self.model.ledger.market(m).fees]
+        return [*found, INTEREST] if self.model.ledger.state.interest_collected else found
+
+    def ticketed(self) -> list[int]:
+        """Accounts to which something was restored."""
+        owed = self.model.custody.ticket_of
+        return [a for a in self.stage.accounts if owed(a).owed]
+
+    def _shares(self, is_fund: bool) -> Shares:
+        return self.model.fund_shares if is_fund else self.model.vault_shares
 
     # --- prices -----------------------------------------------------------------------------------
 
@@ -252,19 +316,22 @@ class Actions:
         ]
 
     def resolvable(self) -> list[int]:
-        return self.in_state(State.BACKSTOP, State.BANKRUPT)
+        """Accounts past the auction that neither a price nor step 0 holds back."""
+        resolve = self.model.liquidator.resolve
+        past = self.in_state(State.BACKSTOP, State.BANKRUPT)
+        return [a for a in past if self.stage.would(lambda a=a: resolve(a)) is None]
 
     def touchable(self) -> list[int]:
         """Accounts whose auction clock runs or should."""
         clocks = self.model.liquidator.state.clocks
-        running = [a for a in self.stage.accounts if a in clocks and clocks[a].running]
+        running = [a for a in self.stage.everyone if a in clocks and clocks[a].running]
         return running + self.in_state(State.LIQUIDATABLE, State.BACKSTOP, State.BANKRUPT)
 
     def ended(self) -> list[tuple[int, int]]:
         """Positions of ended epochs, or too small to have a size."""
         return [
             (account, market)
-            for account in self.stage.accounts
+            for account in self.stage.everyone
             for market in self.model.ledger.account(account).markets
             if self.size(account, market) == 0
         ]

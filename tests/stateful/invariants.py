@@ -20,6 +20,19 @@ from .driver import Reverted
 from .stage import CONFIGS, MARKETS, TOKEN, Outcome, Stage, owner_of
 
 GAS = 15_000_000
+# Everything a long run must have seen; a short one may miss what is rare.
+EVENTS = (
+    "taken",
+    "resolved",
+    "vaulted",
+    "deleveraged",
+    "insured",
+    "charged",
+    "socialised",
+    "rewarded",
+    "restored",
+    "ticketed",
+)
 EXTREME_G = 10**28  # |P - F| is never more
 UNIT = RAY * WAD
 CUT_DUST = 10**12  # [USD wad] what a cut of every market of an account may cost it
@@ -35,6 +48,13 @@ WORKS_PAUSED = {
     "set_interest_rate",
     "set_outflow",
     "collect",
+    "collect_ticket",
+    "sweep",
+    "give_fund",
+    "request_deposit",
+    "request_redeem",
+    "enter",
+    "fill_ring",
 }
 
 
@@ -61,7 +81,7 @@ class Checks:
         self.states: dict[int, State] = {}
         self.was_paused = False
         self.solvency = Fraction(1)
-        self.amounts = {"charged": 0, "socialised": 0, "deleveraged": 0, "resolved": 0, "taken": 0}
+        self.amounts = dict.fromkeys(EVENTS, 0)
         stage.before, stage.after = self.before, self.after
 
     # --- a transaction ----------------------------------------------------------------------------
@@ -69,11 +89,11 @@ class Checks:
     def before(self, verb: str) -> None:
         stage = self.stage
         at = (stage.steps, stage.time)
-        if self.seen != (at[0] - 1, at[1]) or len(self.health) != len(stage.accounts):
+        if self.seen != (at[0] - 1, at[1]) or len(self.health) != len(stage.everyone):
             self.health = self._health()
         self.states = {}
         if verb in ("take", "take_collateral", "resolve"):
-            self.states = {a: stage.model.account_state(a) for a in stage.accounts}
+            self.states = {a: stage.model.account_state(a) for a in stage.everyone}
         self.was_paused = stage.model.engine.clock()[1]
 
     def after(self, done: Outcome) -> None:
@@ -93,12 +113,12 @@ class Checks:
         margin = self.stage.model.margin
         return {
             account: Health(margin(Basis.MAINTENANCE, account), margin(Basis.INITIAL, account))
-            for account in self.stage.accounts
+            for account in self.stage.everyone
         }
 
     def _check_strangers(self, done: Outcome, before: dict[int, Health]) -> None:
         """6, 10, 14: words of others stay, and nobody becomes liquidatable by another's act."""
-        accounts = self.stage.accounts
+        accounts = self.stage.everyone
         mine = {accounts.index(a) for a in done.parties if a in accounts}
         for name, value in done.before.items():
             kind, _, rest = name.partition(" ")
@@ -123,10 +143,12 @@ class Checks:
 
     def _check_withdraw(self, done: Outcome, before: dict[int, Health]) -> None:
         self._check_left(done.parties[0])
-        logs = self.stage.ledger.logs(done.receipt, "Withdrawn")
-        tokens, deficit = done.before["vault tokens"], done.before["vault deficit"]
-        for log in logs:
-            assert log["paid"] * (tokens + deficit) <= log["claim"] * tokens, "12: pays above h"
+        tokens, deficit = done.before["vault tokens"], done.before["owing deficit"]
+        (log,) = self.stage.ledger.logs(done.receipt, "Withdrawn") or [None]
+        if log:
+            unpaid = done.after["owing tickets"] - done.before["owing tickets"]
+            paid = log["claim"] - unpaid
+            assert paid * (tokens + deficit) <= log["claim"] * tokens, "12: pays above h"
         assert self._ratio(done.after) >= self._ratio(done.before), "12: h falls"
 
     def _check_transfer(self, done: Outcome, before: dict[int, Health]) -> None:
@@ -164,7 +186,7 @@ class Checks:
         return -(-words[f"sides {market} short total"] * scale // RAY)
 
     def _reduced(self, done: Outcome, account: int) -> bool:
-        i = self.stage.accounts.index(account)
+        i = self.stage.everyone.index(account)
         moved = [
             (done.before[name], done.after[name])
             for name in (f"position {i} {m} scaled" for m in MARKETS)
@@ -195,31 +217,79 @@ class Checks:
         assert live.equity >= live.requirement, "4: taker below IM"
 
     def _check_resolve(self, done: Outcome, before: dict[int, Health]) -> None:
-        (account,) = done.parties
+        account = done.parties[0]
         stage = self.stage
         assert self.states[account] >= State.BACKSTOP, "5: resolved too early"
         assert done.receipt.gas <= GAS, "15: gas"
         (end,) = stage.liquidator.logs(done.receipt, "AccountResolved")
         parts = end["insured"] + end["charged"] + end["socialised"]
         assert end["deficit"] == parts, "7: D is not the sum of its parts"
-        grown = done.after["vault deficit"] - done.before["vault deficit"]
-        assert grown == end["socialised"], "7: D_h"
+        assert self._grown(done, "owing deficit") == end["socialised"], "7: D_h"
+        assert -self._grown(done, "apart insurance") == end["insured"], "7: b"
+        assert self._grown(done, "waiting total") == end["reward"], "7: reward"
+        assert max(0, -end["cash"]) == end["deficit"] or done.value.deficit == end["deficit"]
         legs = stage.liquidator.logs(done.receipt, "LegResolved")
-        cuts = stage.ledger.logs(done.receipt, "Deleveraged")
-        assert sum(cut["charge"] for cut in cuts) == end["charged"], "7: charges"
-        for leg, cut in zip(legs, cuts, strict=True):
-            assert leg["charged"] == cut["charge"] <= leg["loss"], "7: charge above the loss"
-            assert leg["size"] == cut["size"]
-            assert leg["charged"] + leg["insured"] <= leg["deficit"], "7: leg above its share"
-        for leg in legs:
-            self.amounts["deleveraged"] += leg["size"] != 0
-        self.amounts["charged"] += end["charged"] > 0
-        self.amounts["socialised"] += end["socialised"] > 0
-        self.amounts["resolved"] += 1
+        self._check_legs(done, legs, end)
+        if legs and legs[0]["taken"]:
+            self._check_rings(legs)
+        self._count(legs, end)
         if before[account].maintenance.state & UNKNOWN == 0:
             state = stage.model.ledger.account(account)
-            assert not state.markets, "5: step 3 leaves a leg"
-            assert state.cash >= 0 or state.tokens, "5: step 3 leaves E < 0"
+            assert not state.markets, "5: resolution leaves a leg"
+            assert state.cash >= 0 or state.tokens, "5: resolution leaves E < 0"
+
+    def _check_legs(self, done: Outcome, legs: list[Any], end: Any) -> None:
+        cuts = self.stage.ledger.logs(done.receipt, "Deleveraged")
+        assert sum(cut["charge"] for cut in cuts) == end["charged"], "7: charges"
+        cut_legs = [leg for leg in legs if not leg["taken"] or leg["charged"]]
+        for leg, cut in zip(cut_legs, cuts, strict=True):
+            assert leg["charged"] == cut["charge"] <= leg["loss"], "7: charge above the loss"
+            assert cut["size"] == (0 if leg["taken"] else abs(leg["size"]))
+            assert cut["is_long"] == (leg["size"] < 0)
+        for leg in legs:
+            assert leg["charged"] + leg["insured"] <= leg["deficit"], "7: leg above its share"
+            bucket = done.before[f"fund {leg['market']} filled"]
+            assert leg["insured"] <= bucket, "7: fund above the bucket"
+            exhausted = leg["insured"] in (leg["deficit"], bucket)
+            empty = done.after["apart insurance"] == 0
+            assert exhausted or empty, "7: charged before the bucket was empty"
+
+    def _check_rings(self, legs: list[Any]) -> None:
+        """4: what the vault took leaves its ring with IM at the live severity."""
+        for leg in legs:
+            ring = self.stage.model.vault.account_of(leg["market"])
+            live = self.stage.model.margin(Basis.LIVE, ring)
+            assert live.equity >= live.requirement, "4: ring below IM"
+
+    def _count(self, legs: list[Any], end: Any) -> None:
+        for leg in legs:
+            self.amounts["vaulted" if leg["taken"] else "deleveraged"] += 1
+        for name in ("insured", "charged", "socialised"):
+            self.amounts[name] += end[name] > 0
+        self.amounts["rewarded"] += end["reward"] > 0
+        self.amounts["resolved"] += 1
+
+    @staticmethod
+    def _grown(done: Outcome, word: str) -> int:
+        return done.after[word] - done.before[word]
+
+    def _check_sweep(self, done: Outcome, before: dict[int, Health]) -> None:
+        """Fees restore what is owed first; h does not fall."""
+        owed = done.after["owing deficit"] + done.after["owing tickets"]
+        gained = self._grown(done, "apart insurance")
+        assert owed == 0 or gained == 0, "fund before what is owed"
+        restored = -self._grown(done, "owing deficit") - self._grown(done, "owing tickets")
+        assert restored >= self._grown(done, "restored") >= 0
+        self.amounts["restored"] += restored > 0
+        assert self._ratio(done.after) >= self._ratio(done.before), "12: h falls"
+
+    def _check_collect_ticket(self, done: Outcome, before: dict[int, Health]) -> None:
+        paid = self._grown(done, "waiting total")
+        assert paid == -self._grown(done, "restored") >= 0
+        self.amounts["ticketed"] += paid > 0
+
+    def _check_leave(self, done: Outcome, before: dict[int, Health]) -> None:
+        assert self._ratio(done.after) >= self._ratio(done.before), "12: h falls"
 
     # --- after a rule -----------------------------------------------------------------------------
 
@@ -228,7 +298,7 @@ class Checks:
         words = self.stage.words
         marks = {m: words[f"prices {m} price"] - words[f"prices {m} funding"] for m in MARKETS}
         mixed = {m: g // 2 if m % 2 else 3 * g for m, g in marks.items()}
-        books = [Books(words, market, len(self.stage.accounts)) for market in MARKETS]
+        books = [Books(words, market, len(self.stage.everyone)) for market in MARKETS]
         for vector in (marks, mixed, dict.fromkeys(MARKETS, 7 * WAD)):
             dust = self._dust(books, vector)
             assert dust >= 0, f"1: claims exceed tokens by {-dust} at {vector}"
@@ -244,14 +314,14 @@ class Checks:
 
     def _dust(self, books: list[Books], g: dict[int, int]) -> Fraction:
         words = self.stage.words
-        claims = sum(words[f"account {i} cash"] for i in range(len(self.stage.accounts)))
+        claims = sum(words[f"account {i} cash"] for i in range(len(self.stage.everyone)))
         claims += words["collected"] + sum(words[f"tally {m} fees"] for m in MARKETS)
         claims += sum(book.claims(g[book.market]) for book in books)
-        return words["vault tokens"] + words["vault deficit"] - claims
+        return words["vault tokens"] + words["owing deficit"] - claims
 
     @staticmethod
     def _ratio(words: dict[str, int]) -> Fraction:
-        tokens, deficit = words["vault tokens"], words["vault deficit"]
+        tokens, deficit = words["vault tokens"], words["owing deficit"]
         return Fraction(tokens, tokens + deficit) if deficit else Fraction(1)
 
     def check_views(self, accounts: int = 1) -> None:
@@ -259,7 +329,7 @@ class Checks:
         stage = self.stage
         for _ in range(accounts):
             self.turn += 1
-            account = stage.accounts[self.turn % len(stage.accounts)]
+            account = stage.everyone[self.turn % len(stage.everyone)]
             self._check_answers(account)
             self._check_resolvable(account)
         asset = list(CONFIGS)[self.turn % len(CONFIGS)]

@@ -42,6 +42,7 @@ OFF = st.sampled_from([0, 1, -1, 2, -2])
 MARKET = st.sampled_from(MARKETS)
 ASSET = st.sampled_from(list(CONFIGS))
 SIDE = st.booleans()
+NAME = st.sampled_from(OWNERS + LIQUIDATORS)
 PREMIUM = st.sampled_from([0, 0, 5_000, -5_000, 90_000, -90_000, 200_000])
 # Shares of MM an account is brought to, as fractions; beyond zero it is bankrupt.
 TARGETS = st.sampled_from(
@@ -430,6 +431,89 @@ class MarginMachine(RuleBasedStateMachine):
         account, market = self.pick(self.do.ended(), who)
         self.note("collect", self.stage.collect(account, market))
 
+    @precondition(lambda self: self.candidates("resolvable"))
+    @rule(who=WHO)
+    def bot(self, who: int) -> None:
+        """15: without capital, a bot leaves nobody who can be resolved within five blocks."""
+        done = self.stage.resolve(self.pick(self.do.resolvable(), who))
+        for _ in range(5):
+            for account in self.do.resolvable():
+                self.stage.resolve(account)
+            self.stage.advance(1)
+        assert self.do.resolvable() == [], "15: resolvable after five blocks"
+        self.note("bot", done)
+
+    # --- capital ----------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.candidates("income"))
+    @rule(who=WHO)
+    def sweep(self, who: int) -> None:
+        self.note("sweep", self.stage.sweep(self.pick(self.do.income(), who)))
+
+    @precondition(lambda self: self.candidates("ticketed"))
+    @rule(who=WHO)
+    def collect_ticket(self, who: int) -> None:
+        account = self.pick(self.do.ticketed(), who)
+        self.note("collect_ticket", self.stage.collect_ticket(account))
+
+    @precondition(lambda self: self.holders())
+    @rule(who=WHO, line=st.sampled_from([(-3, 1), (-9, 1)]), units=st.integers(10**6, 10**10))
+    def sink(self, who: int, line: tuple[int, int], units: int) -> None:
+        """An account far below zero: what nobody pays is socialised; then see `restore`."""
+        account = self.pick(self.holders(), who)
+        market = self.pick(self.do.legs(account), who)
+        price = self.do.price_where(account, market, line)
+        if price is not None:
+            self.do.move_to(market, price)
+            for bankrupt in self.do.resolvable():
+                self.note("sink", self.stage.resolve(bankrupt))
+        if self.stage.words["owing deficit"]:
+            self.restore(who, units, units % 2 == 0)
+
+    @precondition(lambda self: self.stage.words["owing deficit"] or self.candidates("ticketed"))
+    @rule(who=WHO, units=st.integers(10**6, 10**10), is_fee=SIDE)
+    def restore(self, who: int, units: int, is_fee: bool) -> None:
+        """While h < 1 somebody leaves with a ticket; then fees restore leavers and stayers."""
+        self.settled(True)
+        if self.payers():
+            account = self.pick(self.payers(), who)
+            self.note("restore", self.stage.withdraw(account, SETTLEMENT_TOKEN, units))
+        if is_fee:
+            self.do.trade_near(self.do.backer, self.do.liquidator, 1, True, 0)
+        for market in self.do.income():
+            self.stage.sweep(market)
+        for owner in self.do.ticketed():
+            self.stage.collect_ticket(owner)
+
+    @rule(name=NAME, market=st.sampled_from([*MARKETS, 32]), units=st.integers(1, 10**10))
+    def give_fund(self, name: str, market: int, units: int) -> None:
+        self.note("give_fund", self.stage.give_fund(address_of(name), market, units))
+
+    @rule(
+        is_fund=SIDE,
+        name=NAME,
+        units=st.one_of(st.integers(1, 3), st.integers(10**8, 6 * 10**10)),
+        wait=st.sampled_from([0, 0, 1, -1]),
+    )
+    def stake(self, is_fund: bool, name: str, units: int, wait: int) -> None:
+        self.note("stake", self.do.stake(is_fund, address_of(name), units, wait))
+
+    @precondition(lambda self: self.candidates("stakers"))
+    @rule(who=WHO, share=st.sampled_from([PPM, 500_000, 1_000]), wait=st.sampled_from([0, 0, -1]))
+    def unstake(self, who: int, share: int, wait: int) -> None:
+        is_fund, name = self.pick(self.do.stakers(), who)
+        self.note("unstake", self.do.unstake(is_fund, name, share, wait))
+
+    @precondition(lambda self: self.candidates("fillable"))
+    @rule(who=WHO)
+    def fill_ring(self, who: int) -> None:
+        self.note("fill_ring", self.stage.fill_ring(self.pick(self.do.fillable(), who)))
+
+    @precondition(lambda self: self.candidates("drainable"))
+    @rule(who=WHO)
+    def drain_ring(self, who: int) -> None:
+        self.note("drain_ring", self.stage.drain_ring(self.pick(self.do.drainable(), who)))
+
     # --- guardian and governance ------------------------------------------------------------------
 
     @rule(market=MARKET, whether=st.sampled_from([True, False, False, False]))
@@ -484,7 +568,7 @@ class MarginMachine(RuleBasedStateMachine):
         return [
             (token, name)
             for token in (TOKEN, SETTLEMENT_TOKEN)
-            for name in (*OWNERS, *LIQUIDATORS)
+            for name in (*OWNERS, *LIQUIDATORS, "owner")
             if words[f"waiting {token} {name}"]
         ]
 

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from .driver import Artifact, Driver
+from .invariants import EVENTS
 from .machine import MarginMachine
 from .stage import START, Stage
 from .tally import Tally
 
-# Everything a long run must have seen; a short one may miss what is rare.
-EVENTS = ("taken", "resolved", "deleveraged", "charged", "socialised")
+__all__ = ["EVENTS", "in_process", "run"]
 
 
 def in_process(timestamp: int = START) -> Driver:

@@ -22,6 +22,7 @@ from oracle.engine.prices import Config
 from oracle.engine.protocol import Protocol, Settings
 from oracle.engine.reports import pack_quote
 from oracle.engine.risk_engine import Clocks
+from oracle.engine.shares import Delays
 from oracle.engine.steward import LinePush, PushRules
 from oracle.engine.tiers import TierRow
 from oracle.engine.units import PPM, SETTLEMENT_TOKEN, WAD, Refused
@@ -39,7 +40,21 @@ PERIOD = 10
 TOKEN, TOKEN_ASSET = 0, 32
 MARKETS = (0, 1, 2)
 PRICES = {0: 100 * WAD, 1: 20_000 * WAD, 2: WAD // 10_000, TOKEN_ASSET: 2_000 * WAD}
-NAMES = ("RiskSettings", "RiskEngine", "Custody", "Clearinghouse", "Liquidator")
+NAMES = (
+    "RiskSettings",
+    "RiskEngine",
+    "Custody",
+    "Clearinghouse",
+    "InsuranceFund",
+    "BackstopVault",
+    "Liquidator",
+)
+INTEREST = 32  # the fund's bucket of income that is no market's
+BUCKETS = {0: 60_000, 1: 15_000, INTEREST: 5_000}  # caps [USD]; market 2 has none
+GIVEN = {0: 20_000, 1: 4_000}  # [USD] in them from the beginning
+RINGS = {0: 120_000, 1: 40_000}  # targets [USD]; market 2 has no ring
+STAKED = 130_000  # [USD] in the vault from the beginning
+DELAYS = Delays(3_600, 7_200)
 
 ROWS = (
     TierRow(100_000, 100_000, 300_000, 40_000, 150_000),
@@ -75,8 +90,9 @@ SETTINGS = Settings(
     clocks=Clocks(250_000, 250_000, 500_000, 500_000, 600),
     price_rules=PriceRules(PERIOD, 10_000, 20, 60, 60),
     push_rules=PushRules(50_000, 50_000, 250_000, 50_000, 60, 7_200, 250_000),
-    parameters=Parameters(AuctionTerms(50_000, 350_000, 150_000, 120, 120)),
+    parameters=Parameters(AuctionTerms(50_000, 350_000, 150_000, 120, 120), reward=5 * 10**16),
     quorum=QUORUM,
+    delays=DELAYS,
 )
 OWNERS = ("trader", "hedger", "gambler", "holder")
 LIQUIDATORS = ("liquidator", "backer")
@@ -129,7 +145,6 @@ class Stage:
     ) -> None:
         self.is_compared = is_compared
         self.driver = driver
-        self.model = Protocol(driver.time(), SETTINGS)
         self.owner, self.guardian = address_of("owner"), address_of("guardian")
         self.signers = make_signers(3)
         self.accounts: list[int] = []
@@ -142,6 +157,11 @@ class Stage:
         self.reader = storage.Reader(self)
         self.words: dict[str, int] = {}
         self._populate()
+
+    @property
+    def everyone(self) -> list[int]:
+        """The vault's accounts first, then people's."""
+        return [*self.rings, *self.accounts]
 
     # --- accounts of owners -----------------------------------------------------------------------
 
@@ -238,9 +258,9 @@ class Stage:
     def resolve(self, account: int) -> Outcome:
         return self._do(
             "resolve",
-            (account,),
+            (account, *self.rings),
             lambda: self.liquidator.send(self.owner, "resolve", account),
-            lambda: self.model.resolve(account),
+            lambda: self.model.resolve(account, int(self.owner, 16)),
         )
 
     def collect(self, account: int, market: int) -> Outcome:
@@ -252,15 +272,100 @@ class Stage:
         )
 
     def release(self, token: int, receiver: str) -> Outcome:
-        is_settlement = token == SETTLEMENT_TOKEN
-        contract = self.ledger if is_settlement else self.custody
-        args = (receiver,) if is_settlement else (token, receiver)
         return self._do(
             "release",
             (),
-            lambda: contract.send(self.owner, "release", *args),
+            lambda: self.custody.send(self.owner, "release", token, receiver),
             lambda: self.model.release(token, int(receiver, 16)),
         )
+
+    def sweep(self, market: int) -> Outcome:
+        return self._do(
+            "sweep",
+            (),
+            lambda: self.ledger.send(self.owner, "sweep", market),
+            lambda: self.model.sweep(market),
+        )
+
+    def collect_ticket(self, account: int) -> Outcome:
+        to = owner_of(account)
+        return self._do(
+            "collect_ticket",
+            (account,),
+            lambda: self.custody.send(to, "collect_ticket", account, to),
+            lambda: self.model.collect_ticket(account, int(to, 16)),
+        )
+
+    # --- the insurance fund and the backstop vault ------------------------------------------------
+
+    def give_fund(self, who: str, market: int, amount: int) -> Outcome:
+        return self._do(
+            "give_fund",
+            (),
+            lambda: self.fund.send(who, "give", market, amount),
+            lambda: self.model.give_fund(market, amount),
+        )
+
+    def request_deposit(self, is_fund: bool, who: str, amount: int) -> Outcome:
+        contract, shares = self._capital(is_fund)
+        return self._do(
+            "request_deposit",
+            (),
+            lambda: contract.send(who, "request_deposit", amount),
+            lambda: shares.request_deposit(int(who, 16), amount),
+        )
+
+    def request_redeem(self, is_fund: bool, who: str, amount: int) -> Outcome:
+        contract, shares = self._capital(is_fund)
+        return self._do(
+            "request_redeem",
+            (),
+            lambda: contract.send(who, "request_redeem", amount),
+            lambda: shares.request_redeem(int(who, 16), amount),
+        )
+
+    def enter(self, is_fund: bool, who: str, amount: int) -> Outcome:
+        """Tokens that were requested become shares."""
+        contract, _ = self._capital(is_fund)
+        verb = self.model.enter_fund if is_fund else self.model.enter_vault
+        return self._do(
+            "enter",
+            (),
+            lambda: contract.send(who, "deposit", amount, who),
+            lambda: verb(int(who, 16), amount),
+        )
+
+    def leave(self, is_fund: bool, who: str, amount: int) -> Outcome:
+        """Shares that were locked become tokens."""
+        contract, _ = self._capital(is_fund)
+        verb = self.model.leave_fund if is_fund else self.model.leave_vault
+        return self._do(
+            "leave",
+            tuple(self.rings),
+            lambda: contract.send(who, "redeem", amount, who, who),
+            lambda: verb(int(who, 16), amount),
+        )
+
+    def fill_ring(self, market: int) -> Outcome:
+        return self._do(
+            "fill_ring",
+            (self.model.vault.account_of(market),),
+            lambda: self.vault.send(self.owner, "fill_ring", market),
+            lambda: self.model.fill_ring(market),
+        )
+
+    def drain_ring(self, market: int) -> Outcome:
+        return self._do(
+            "drain_ring",
+            (self.model.vault.account_of(market),),
+            lambda: self.vault.send(self.owner, "drain_ring", market),
+            lambda: self.model.drain_ring(market),
+        )
+
+    def _capital(self, is_fund: bool) -> tuple[Contract, Any]:
+        if is_fund:
+            return self.fund, self.model.fund_shares
+        return self.vault, self.model.vault_shares
 
     # --- keepers ----------------------------------------------------------------------------------
 
@@ -372,13 +477,7 @@ class Stage:
         self.driver.set_time(self.model.chain.timestamp)
 
     def snapshot(self) -> Any:
-        contracts = (
-            self.model.engine,
-            self.model.custody,
-            self.model.ledger,
-            self.model.liquidator,
-        )
-        states = [(contract, copy_state(contract.state)) for contract in contracts]
+        states = [(each, copy_state(each.state)) for each in self.model.contracts]
         return self.driver.snapshot(), states, self.time, list(self.accounts), self.words
 
     def restore(self, saved: Any) -> None:
@@ -391,8 +490,7 @@ class Stage:
 
     def would(self, verb: Callable[[], Any]) -> str | None:
         """Why the model would refuse, None where it would not; nothing happens."""
-        model = self.model
-        contracts = (model.engine, model.custody, model.ledger, model.liquidator)
+        contracts = self.model.contracts
         saved = [copy_state(contract.state) for contract in contracts]
         try:
             verb()
@@ -493,8 +591,34 @@ class Stage:
             terms.discount_max,
             terms.insurance_fee,
             s.parameters.min_deficit,
+            s.parameters.reward,
         )
-        self.liquidator = deploy("Liquidator", self.ledger.address, self.engine.address, parameters)
+        delays = (DELAYS.deposit, DELAYS.redeem)
+        self.fund = deploy(
+            "InsuranceFund",
+            self.custody.address,
+            self.ledger.address,
+            self.engine.address,
+            *delays,
+        )
+        self.custody.must(owner, "set_insurance_fund", self.fund.address)
+        self.vault = deploy(
+            "BackstopVault",
+            self.ledger.address,
+            self.engine.address,
+            self.gateway.address,
+            *delays,
+        )
+        self.liquidator = deploy(
+            "Liquidator",
+            self.ledger.address,
+            self.engine.address,
+            self.fund.address,
+            self.vault.address,
+            parameters,
+        )
+        vault = account_of(self.vault.address, 0)
+        self.model = Protocol(self.driver.time(), replace(SETTINGS, vault=vault))
         self.ledger.must(owner, "set_gateway_at", 0, self.gateway.address)
         self.ledger.must(owner, "set_liquidator", self.liquidator.address)
         self.settings.must(owner, "set_liquidator", self.liquidator.address)
@@ -507,12 +631,24 @@ class Stage:
         self.model.list_token(1, *limits)
         self.custody.must(owner, "set_collateral_multiple", 10 * PPM)
         self.model.custody.set_collateral_multiple(10 * PPM)
+        self._set_capital()
         for name in (*OWNERS, *LIQUIDATORS):
             person = address_of(name)
             for token in (self.usdc, self.weth):
                 token.must(owner, "mint", person, 10**30)
-                for spender in (self.ledger, self.custody):
+                for spender in (self.ledger, self.custody, self.fund, self.vault):
                     token.must(person, "approve", spender.address, 2**256 - 1)
+
+    def _set_capital(self) -> None:
+        """Buckets and rings."""
+        for market, cap in BUCKETS.items():
+            self.fund.must(self.owner, "set_bucket_cap", market, cap * WAD)
+            self.model.set_bucket_cap(market, cap * WAD)
+        for market, target in RINGS.items():
+            self.vault.must(self.owner, "open_ring", market, target * WAD)
+            self.model.open_ring(market, target * WAD)
+        vault = self.model.vault
+        self.rings = [vault.account_of(market) for market in RINGS]
 
     def _populate(self) -> None:
         """Everyone holds something before the first rule runs."""
@@ -537,6 +673,19 @@ class Stage:
             assert done.ok, (who, market, done.reason)
         holder = account_of(address_of("holder"), 0)
         assert self.deposit(holder, TOKEN, 5 * WAD).ok
+        self._stake()
+
+    def _stake(self) -> None:
+        """Some capital is there; not all of it is in the rings."""
+        backer = address_of("backer")
+        for market, usd in GIVEN.items():
+            assert self.give_fund(backer, market, usd * USD).ok
+        assert self.request_deposit(False, backer, STAKED * USD).ok
+        self.advance(DELAYS.deposit)
+        assert self.report(PRICES).ok
+        assert self.enter(False, backer, STAKED * USD).ok
+        for market in RINGS:
+            assert self.fill_ring(market).ok
 
 
 def account_of(owner: str, sub: int) -> int:

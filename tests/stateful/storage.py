@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from oracle.engine.auctions import STOPPED
 from oracle.engine.liquidator import Surety
+from oracle.engine.shares import NONE
 from oracle.engine.sides import FLAT
+from oracle.engine.solvency import NO_TICKET
 from oracle.engine.units import RAY, SETTLEMENT_TOKEN
 
 from .driver import Contract, address_of, map_slot
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 Fields = dict[str, int]
 Decoder = Callable[[int], Fields]
+UNIT = 10**12  # [USD wad] of one settlement token unit
 EPOCHS = 12  # finals are compared up to this epoch
 
 
@@ -90,8 +93,20 @@ def interest(word: int) -> Fields:
     return {"rate": bits(word, 184, 72), "index": bits(word, 40, 144), "at": bits(word, 0, 40)}
 
 
-def vault(word: int) -> Fields:
-    return {"tokens": word >> 112, "deficit": bits(word, 0, 112)}
+def owing(word: int) -> Fields:
+    return {"deficit": word >> 128, "tickets": bits(word, 0, 128)}
+
+
+def apart(word: int) -> Fields:
+    return {"insurance": word >> 128, "outgoing": bits(word, 0, 128)}
+
+
+def ticket_index(word: int) -> Fields:
+    return {"epoch": word >> 128, "index": RAY - bits(word, 0, 128)}
+
+
+def fund_bucket(word: int) -> Fields:
+    return {"cap": word >> 128, "filled": bits(word, 0, 128)}
 
 
 def price(word: int) -> Fields:
@@ -171,7 +186,7 @@ class Reader:
 
     def contracts(self) -> Fields:
         stage = self.stage
-        accounts = tuple(stage.accounts)
+        accounts = tuple(stage.everyone)
         if accounts not in self.plans:
             self.plans[accounts] = self._plan()
         found: Fields = {}
@@ -181,9 +196,12 @@ class Reader:
                 fields = decoder(word)
                 for field, value in fields.items():
                     found[f"{name} {field}" if field else name] = value
-        found["usdc held"] = stage.usdc.word(
-            stage.usdc.slot("erc20.balanceOf", int(stage.ledger.address, 16))
-        )
+        for name, holder in (("usdc", stage.custody), ("vault usdc", stage.vault)):
+            slot = stage.usdc.slot("erc20.balanceOf", int(holder.address, 16))
+            found[f"{name} held"] = stage.usdc.word(slot)
+        held_apart = found["apart insurance"] + found["apart outgoing"]
+        found["waiting total"] = found["apart outgoing"] - found["restored"]
+        found["vault tokens"] = found["usdc held"] * UNIT - held_apart
         found["weth held"] = stage.weth.word(
             stage.weth.slot("erc20.balanceOf", int(stage.custody.address, 16))
         )
@@ -199,20 +217,24 @@ class Reader:
     # --- the contracts' half ----------------------------------------------------------------------
 
     def _plan(self) -> list[tuple[Contract, list[int], list[tuple[str, Decoder]]]]:
-        from .stage import CONFIGS, LIQUIDATORS, MARKETS, OWNERS, TOKEN
+        from .stage import CONFIGS, INTEREST, LIQUIDATORS, MARKETS, OWNERS, TOKEN
 
         stage = self.stage
-        ledger, custody, engine, liquidator = (
+        ledger, custody, engine, liquidator, fund, vault = (
             stage.ledger,
             stage.custody,
             stage.engine,
             stage.liquidator,
+            stage.fund,
+            stage.vault,
         )
         rows: list[tuple[Contract, int, str, Decoder]] = []
-        for i, key in enumerate(stage.accounts):
+        for i, key in enumerate(stage.everyone):
             rows.append((ledger, ledger.slot("accounts.words", key), f"account {i}", account))
             rows.append((ledger, ledger.slot("accounts.indices", key), f"index {i}", plain))
-            rows.append((ledger, ledger.slot("cash.tickets", key), f"ticket {i}", plain))
+            for place, name in enumerate(("left", "owed", "index", "epoch")):
+                slot = custody.slot("reserve.tickets", key) + place
+                rows.append((custody, slot, f"ticket {i} {name}", plain))
             slot = custody.slot("balances", key, TOKEN)
             rows.append((custody, slot, f"collateral {i}", plain))
             slot = liquidator.slot("auctions.clocks", key)
@@ -235,14 +257,30 @@ class Reader:
                 for epoch in range(EPOCHS):
                     slot = ledger.slot("positions.finals", side, epoch)
                     rows.append((ledger, slot, f"final {market} {short} {epoch}", whole))
-        rows.append((ledger, ledger.slot("cash.vault"), "vault", vault))
-        rows.append((ledger, ledger.slot("cash.tickets_total"), "tickets", plain))
+        rows.append((custody, custody.slot("reserve.owing"), "owing", owing))
+        rows.append((custody, custody.slot("reserve.apart"), "apart", apart))
+        rows.append((custody, custody.slot("reserve.index_word"), "tickets", ticket_index))
+        rows.append((custody, custody.slot("reserve.restored"), "restored", plain))
+        for market in (*MARKETS, INTEREST):
+            rows.append((fund, fund.slot("buckets") + market, f"fund {market}", fund_bucket))
+        rows.append((vault, vault.slot("free"), "vault free", plain))
+        for market in MARKETS:
+            rows.append((vault, vault.slot("rings.given") + market, f"given {market}", plain))
+        for contract, name in ((fund, "fund"), (vault, "vault")):
+            rows.append((contract, contract.slot("erc20.totalSupply"), f"{name} supply", plain))
+            for holder in (*OWNERS, *LIQUIDATORS):
+                key = int(address_of(holder), 16)
+                slot = contract.slot("erc20.balanceOf", key)
+                rows.append((contract, slot, f"{name} shares {holder}", plain))
+                for kind in ("deposits", "exits"):
+                    slot = contract.slot(f"shares.{kind}", key)
+                    rows.append((contract, slot, f"{name} {kind} {holder}", plain))
         rows.append((ledger, ledger.slot("accounts.interest_collected"), "collected", plain))
         rows.append((ledger, ledger.slot("accounts.interest_word"), "interest", interest))
         for token in (TOKEN, SETTLEMENT_TOKEN):
             slot = custody.slot("outflow.buckets", token)
             rows.append((custody, slot, f"bucket {token}", bucket))
-            for name in (*OWNERS, *LIQUIDATORS):
+            for name in (*OWNERS, *LIQUIDATORS, "owner"):
                 slot = custody.slot("outflow.waiting", token, int(address_of(name), 16))
                 rows.append((custody, slot, f"waiting {token} {name}", plain))
         slot = map_slot(custody.artifact.layout["listed"], TOKEN) + 3
@@ -264,7 +302,7 @@ class Reader:
                 [slot for c, slot, _, _ in rows if c is contract],
                 [(name, decoder) for c, _, name, decoder in rows if c is contract],
             )
-            for contract in (ledger, custody, engine, liquidator)
+            for contract in (ledger, custody, engine, liquidator, fund, vault)
         ]
 
     # --- the model's half -------------------------------------------------------------------------
@@ -280,7 +318,7 @@ class Reader:
 
         model = self.stage.model
         ledger = model.ledger.state
-        for i, key in enumerate(self.stage.accounts):
+        for i, key in enumerate(self.stage.everyone):
             state = ledger.accounts[key]
             markets = 0
             for market in state.markets:
@@ -297,7 +335,7 @@ class Reader:
                 },
             )
             yield f"index {i}", {"": ledger.indices.get(key, 0)}
-            yield f"ticket {i}", {"": ledger.tickets.get(key, 0)}
+            yield f"ticket {i}", fields_of(model.custody.state.tickets.get(key, NO_TICKET))
             yield f"collateral {i}", {"": model.custody.collateral_of(key, TOKEN)}
             at = model.liquidator.state.clocks.get(key, STOPPED)
             if not at.running:
@@ -358,13 +396,15 @@ class Reader:
         return {field: self.stage.words[f"{name} {field}"] for field in ("scale", "credit")}
 
     def _reserves(self) -> Iterator[tuple[str, Fields]]:
-        from .stage import LIQUIDATORS, OWNERS, TOKEN, UNIT
+        from .stage import LIQUIDATORS, OWNERS, TOKEN
 
         model = self.stage.model
         ledger, custody = model.ledger.state, model.custody.state
-        reserve = ledger.reserve
-        yield "vault", {"tokens": reserve.tokens, "deficit": reserve.deficit}
-        yield "tickets", {"": reserve.tickets}
+        reserve = custody.reserve
+        yield "owing", {"deficit": reserve.deficit, "tickets": reserve.tickets}
+        yield "restored", {"": reserve.restored}
+        yield "tickets", {"epoch": reserve.epoch, "index": reserve.index}
+        yield "vault tokens", {"": reserve.tokens}
         yield "collected", {"": ledger.interest_collected}
         rates = ledger.interest
         for name in ("rate", "index", "at"):
@@ -372,14 +412,39 @@ class Reader:
         waiting = {TOKEN: 0, SETTLEMENT_TOKEN: 0}
         for token in waiting:
             yield f"bucket {token}", fields_of(custody.buckets[token])
-            for name in (*OWNERS, *LIQUIDATORS):
+            for name in (*OWNERS, *LIQUIDATORS, "owner"):
                 due = custody.waiting.get((token, int(address_of(name), 16)), 0)
                 waiting[token] += due
                 yield f"waiting {token} {name}", {"": due}
         total = custody.tokens[TOKEN].total if TOKEN in custody.tokens else 0
         yield "token total", {"": total}
-        yield "usdc held", {"": (reserve.tokens + waiting[SETTLEMENT_TOKEN]) // UNIT}
+        apart = reserve.insurance + reserve.restored + waiting[SETTLEMENT_TOKEN]
+        outgoing = reserve.restored + waiting[SETTLEMENT_TOKEN]
+        yield "apart", {"insurance": reserve.insurance, "outgoing": outgoing}
+        yield "waiting total", {"": waiting[SETTLEMENT_TOKEN]}
+        yield "usdc held", {"": (reserve.tokens + apart) // UNIT}
         yield "weth held", {"": total + waiting[TOKEN]}
+        yield from self._capital()
+
+    def _capital(self) -> Iterator[tuple[str, Fields]]:
+        from .stage import INTEREST, LIQUIDATORS, MARKETS, OWNERS
+
+        model = self.stage.model
+        for market in (*MARKETS, INTEREST):
+            yield f"fund {market}", fields_of(model.fund.bucket(market))
+        yield "vault free", {"": model.vault.state.free}
+        for market in MARKETS:
+            yield f"given {market}", {"": model.vault.state.given.get(market, 0)}
+        requested = sum(each.amount for each in model.vault_shares.state.deposits.values())
+        yield "vault usdc held", {"": model.vault.state.free + requested}
+        for shares, name in ((model.fund_shares, "fund"), (model.vault_shares, "vault")):
+            yield f"{name} supply", {"": shares.state.supply}
+            for holder in (*OWNERS, *LIQUIDATORS):
+                key = int(address_of(holder), 16)
+                yield f"{name} shares {holder}", {"": shares.balance_of(key)}
+                for kind in ("deposits", "exits"):
+                    request = getattr(shares.state, kind).get(key, NONE)
+                    yield f"{name} {kind} {holder}", {"": request.amount}
 
     def _assets(self) -> Iterator[tuple[str, Fields]]:
         from .stage import CONFIGS

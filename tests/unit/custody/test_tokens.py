@@ -166,7 +166,7 @@ def test_collateral__shrunk_by_a_rebase__fails_the_last_only(world: World) -> No
     world.withdraw(last, 10 * UNIT)
 
 
-def test_donation__straight_to_the_contracts__is_nobodys(world: World) -> None:
+def test_donation__of_collateral_or_to_the_ledger__is_nobodys(world: World) -> None:
     """ACC-4: no view changes, and no deposit counts it."""
     world.bank()
     index, token = world.list_token()
@@ -184,7 +184,6 @@ def test_donation__straight_to_the_contracts__is_nobodys(world: World) -> None:
 
     before = seen()
     world.token.mint(world.ledger.address, 10**6 * UNIT)
-    world.token.mint(world.custody.address, 10**6 * UNIT)
     token.mint(world.custody.address, 10**6 * WAD)
     token.mint(world.ledger.address, 10**6 * WAD)
     assert seen() == before
@@ -195,3 +194,34 @@ def test_donation__straight_to_the_contracts__is_nobodys(world: World) -> None:
     h = world.custody.totals()
     world.token.mint(world.ledger.address, 10**6 * UNIT)
     assert world.custody.totals() == h
+
+
+def test_donation__of_settlement_tokens_to_custody__is_everybodys(world: World) -> None:
+    """ACC-4: T rises by it and h does not fall; nobody's cash, margin or insurance changes."""
+    world.bank()
+    trader = world.open("trader", 1_000)
+
+    def seen() -> tuple[Any, ...]:
+        return (
+            tuple(world.custody.totals())[1:],
+            world.ledger.book(trader),
+            tuple(world.health(trader)),
+            world.fund.totalAssets(),
+            world.vault.totalAssets(),
+        )
+
+    before, held = seen(), world.custody.totals().tokens
+    world.token.mint(world.custody.address, 70 * UNIT)
+    assert seen() == before
+    assert world.custody.totals().tokens == held + 70 * USD
+    with world.as_liquidator():
+        world.ledger.write_off(world.open("lost"), 0, 10**6 * USD)
+    before, held = seen(), world.custody.totals().tokens
+    world.token.mint(world.custody.address, 10**6 * UNIT)
+    assert seen() == before
+    assert world.custody.totals().tokens == held + 10**6 * USD
+    world.withdraw(trader, 1_000 * UNIT)
+    whole = held + 2 * 10**6 * USD
+    paid = 1_000 * (held + 10**6 * USD) * UNIT // whole
+    assert world.token.balanceOf(world.owner_of(trader)) == paid
+    assert paid > 1_000 * held * UNIT // (held + 10**6 * USD)

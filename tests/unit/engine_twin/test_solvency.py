@@ -263,9 +263,6 @@ def test_tickets__any_story__collect_no_more_than_was_restored(
         till.check()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an epoch that ends by its index owes R that nobody restored"
-)
 def test_tickets__index_too_small_to_count_with__collect_no_more_than_was_restored() -> None:
     till = Till(RAY)
     till.socialise(10**22)

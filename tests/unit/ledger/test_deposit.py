@@ -33,7 +33,7 @@ def test_deposit__by_anyone__credits_face(world: World, units: int) -> None:
     assert events(world.ledger) == [
         ("Deposited", saver, units * WAD_PER_UNIT),
         ("Approval", STRANGER, world.ledger.address, 0),
-        ("Transfer", STRANGER, world.ledger.address, units),
+        ("Transfer", STRANGER, world.custody.address, units),
     ]
     assert world.cash(saver) == units * WAD_PER_UNIT
     assert world.custody.totals().tokens == tokens + units * WAD_PER_UNIT

@@ -14,8 +14,10 @@ from tests.support.world import (
     ETH,
     ISOLATED,
     LIVE,
+    SETTLEMENT,
     USD,
     WAD,
+    WAD_PER_UNIT,
     PositionState,
     World,
     address_of,
@@ -250,6 +252,45 @@ def test_pay_for_collateral__to_itself_or_nobody__reverts(world: World) -> None:
             world.ledger.pay_for_collateral(buyer, buyer | 1, 1)
 
 
+# --- pay and reward -------------------------------------------------------------------------------
+
+
+def test_pay__whatever_it_leaves__moves_to_the_wei(world: World, pair: tuple[int, int]) -> None:
+    """The giver's margin is the liquidator's to know: who takes the book over is paid from it."""
+    long, taker = pair[0], world.open("taker")
+    cash = world.cash(long)
+    with world.as_liquidator():
+        world.ledger.pay(long, taker, cash + 3)
+    assert events(world.ledger) == [("Transferred", long, taker, cash + 3)]
+    assert (world.cash(long), world.cash(taker)) == (-3, cash + 3)
+    assert world.size(long) == 3 * WAD
+    with world.as_liquidator():
+        with boa.reverts("same account"):
+            world.ledger.pay(taker, taker, 1)
+        with boa.reverts("not opened"):
+            world.ledger.pay(taker, taker | 1, 1)
+        with boa.reverts("not opened"):
+            world.ledger.pay(taker | 1, taker, 1)
+
+
+@pytest.mark.parametrize("amount", [1, 5 * USD])
+def test_reward__leaves_the_accounts_and_waits_in_custody(world: World, amount: int) -> None:
+    saver, keeper = world.open("saver", 10), address_of("keeper")
+    empty = world.open("empty")
+    before = world.custody.totals()
+    with world.as_liquidator():
+        world.ledger.reward(saver, keeper, amount)
+        world.ledger.reward(empty, keeper, amount)
+    assert (world.cash(saver), world.cash(empty)) == (10 * USD - amount, -amount)
+    after = world.custody.totals()
+    assert (after.tokens, after.waiting) == (before.tokens - 2 * amount, 2 * amount)
+    assert world.custody.waiting(SETTLEMENT, keeper) == 2 * amount
+    world.custody.release(SETTLEMENT, keeper)
+    units = 2 * amount // WAD_PER_UNIT
+    assert world.token.balanceOf(keeper) == units
+    assert world.custody.waiting(SETTLEMENT, keeper) == 2 * amount - units * WAD_PER_UNIT
+
+
 # --- close_at_mark and deleverage -----------------------------------------------------------------
 
 
@@ -331,15 +372,11 @@ def test_deleverage__cuts_every_opposite_position_by_the_same_fraction(
     held = [size for _, _, size in deals]
     with world.as_liquidator():
         _, closed = world.ledger.close_at_mark(loser, 0)
-        expected, finals = twin.cut(
-            market_twin(world), 3 * WAD, charge, PRICE, is_long=not is_long
-        )
+        expected, finals = twin.cut(market_twin(world), 3 * WAD, charge, PRICE, is_long=not is_long)
         world.ledger.deleverage(BTC, not is_long, 3 * WAD, charge)
         emitted = events(world.ledger)
     side = world.market().short if is_long else world.market().long
-    assert emitted == [
-        ("Deleveraged", BTC, not is_long, 3 * WAD, charge, side.scale, side.credit)
-    ]
+    assert emitted == [("Deleveraged", BTC, not is_long, 3 * WAD, charge, side.scale, side.credit)]
     assert (closed[0].size, closed[0].loss) == (sign * 3 * WAD, 0)
     assert (market_twin(world), finals) == (expected, {})
     left = sum(held) - 3 * WAD
@@ -424,7 +461,10 @@ def test_write_off__all_of_a_debt__is_forgiven_and_d_h_grows(world: World) -> No
     debtor = world.make_debtor("debtor", 100 * USD)
     with world.as_liquidator():
         world.ledger.write_off(debtor, 100 * USD, 30 * USD)
-    assert events(world.ledger) == [("WrittenOff", debtor, 100 * USD, 30 * USD)]
+    assert events(world.ledger) == [
+        ("Socialised", 30 * USD, 30 * USD),
+        ("WrittenOff", debtor, 100 * USD, 30 * USD),
+    ]
     assert world.cash(debtor) == 0
     assert world.custody.totals().deficit == 30 * USD
 

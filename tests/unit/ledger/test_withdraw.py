@@ -84,9 +84,9 @@ def test_withdraw__from_an_unopened_number__reverts(world: World) -> None:
         world.ledger.withdraw(saver | 7, UNIT, RECEIVER)
 
 
-def test_withdraw__to_nobody_or_the_ledger__reverts(world: World) -> None:
+def test_withdraw__to_nobody_or_custody__reverts(world: World) -> None:
     saver = world.open("saver", 100)
-    for receiver in (ZERO, world.ledger.address):
+    for receiver in (ZERO, world.custody.address):
         with boa.reverts("receiver"):
             world.withdraw(saver, UNIT, receiver)
 

@@ -6,7 +6,7 @@ import boa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.world import UNIT, WAD
+from tests.support.world import UNIT, WAD, WAD_PER_UNIT
 
 from .hall import MARKETS, Hall
 
@@ -14,7 +14,9 @@ from .hall import MARKETS, Hall
 def identities(hall: Hall, accounts: list[int]) -> None:
     """Invariant 1 with the sum over accounts that no contract can take."""
     report = hall.lens.solvency()
-    assert report.surplus >= 0
+    apart = report.insurance + report.restored + report.waiting
+    balance = hall.token.balanceOf(hall.custody.address) * WAD_PER_UNIT
+    assert report.tokens + apart == balance
     cash = sum(hall.lens.account(a).cash for a in accounts)
     z = dict.fromkeys(MARKETS, 0)
     ended = 0
@@ -39,13 +41,42 @@ def test_solvency__empty(hall: Hall) -> None:
     report = hall.lens.solvency()
     assert report.markets == []
     assert report.tokens == 10**9 * WAD
-    assert (report.surplus, report.deficit, report.dust) == (0, 0, 0)
+    assert (report.deficit, report.tickets, report.dust) == (0, 0, 0)
+    assert (report.insurance, report.restored, report.waiting) == (0, 0, 0)
 
 
-def test_solvency__donation__surplus_only(hall: Hall) -> None:
-    hall.token.mint(hall.ledger.address, 7 * UNIT)
+def test_solvency__donation__raises_t_only(hall: Hall) -> None:
+    before = hall.lens.solvency()
+    hall.token.mint(hall.ledger.address, 3 * UNIT)
+    assert hall.lens.solvency() == before
+    hall.token.mint(hall.custody.address, 7 * UNIT)
     report = hall.lens.solvency()
-    assert (report.surplus, report.tokens) == (7 * WAD, 10**9 * WAD)
+    assert report.tokens == before.tokens + 7 * WAD == (10**9 + 7) * WAD
+    assert tuple(report)[1:] == tuple(before)[1:]
+
+
+def test_solvency__held_apart__shown(hall: Hall) -> None:
+    """Insurance, restored tickets and payments that wait are no part of T."""
+    saver = hall.trader(1_000)
+    hall.token.mint(hall.owner, 40 * UNIT)
+    with boa.env.prank(hall.owner):
+        hall.token.approve(hall.fund.address, 40 * UNIT)
+        hall.fund.give(0, 40 * UNIT)
+        hall.custody.set_outflow(255, 0, 3_600)
+    with hall.as_liquidator():
+        hall.ledger.write_off(hall.trader(0), 0, 10**9 * WAD)
+    hall.withdraw(saver, 1_000 * UNIT)
+    issued = hall.lens.solvency()
+    assert issued.tickets == hall.custody.ticket_of(saver)[0] > 0
+    assert issued.waiting == 1_000 * WAD - issued.tickets
+    assert issued.tokens == 10**9 * WAD + issued.tickets
+    hall.buy(hall.trader(50_000), WAD)
+    hall.ledger.sweep(0)
+    report = hall.lens.solvency()
+    fees = issued.deficit + issued.tickets - report.deficit - report.tickets
+    assert fees > 0 == report.fees
+    assert (report.insurance, report.waiting) == (40 * WAD, issued.waiting)
+    assert report.restored == fees * issued.tickets // (issued.deficit + issued.tickets) > 0
 
 
 def test_solvency__socialised_deficit__shown(hall: Hall) -> None:

@@ -9,7 +9,15 @@ from tests.support.compiled import load
 
 from .stage import MIN_DEFICIT, PARAMETERS, USD, Stage, events_of
 
-FIELDS = ("duration", "tail", "discount_min", "discount_max", "insurance_fee", "min_deficit")
+FIELDS = (
+    "duration",
+    "tail",
+    "discount_min",
+    "discount_max",
+    "insurance_fee",
+    "min_deficit",
+    "reward",
+)
 
 
 def changed(**changes: int) -> tuple[int, ...]:
@@ -28,6 +36,8 @@ GOOD = [
     {"insurance_fee": 0},
     {"min_deficit": USD},
     {"min_deficit": 10**6 * USD},
+    {"reward": 1},
+    {"reward": 10 * USD},
 ]
 BAD = [
     {"duration": 0},
@@ -46,6 +56,8 @@ BAD = [
     {"min_deficit": USD - 1},
     {"min_deficit": 10**6 * USD + 1},
     {"min_deficit": 2**256 - 1},
+    {"reward": 10 * USD + 1},
+    {"reward": 2**256 - 1},
 ]
 
 
@@ -91,3 +103,5 @@ def test_parameters__as_deployed(stage: Stage) -> None:
     assert stored.min_deficit == MIN_DEFICIT
     assert stage.liquidator.LEDGER() == stage.ledger.address
     assert stage.liquidator.ENGINE() == stage.engine.address
+    assert stage.liquidator.FUND() == stage.fund.address
+    assert stage.liquidator.VAULT() == stage.vault.address

@@ -13,21 +13,40 @@ import pytest
 from tests.stateful.actions import Actions
 from tests.stateful.artifacts import artifact
 from tests.stateful.running import in_process
-from tests.stateful.stage import Stage
+from tests.stateful.stage import BUCKETS, RINGS, Stage
 
 
 @pytest.fixture(scope="session")
 def populated() -> Stage:
     stage = Stage(in_process(), artifact, is_compared=False)
+    Actions(stage).calm()  # the capital took hours to come in
     stage.is_compared = True
     return stage
 
 
 @pytest.fixture
-def stage(populated: Stage) -> Iterator[Stage]:
+def funded(populated: Stage) -> Iterator[Stage]:
+    """With what is in the fund's buckets and in the vault's rings."""
     saved = populated.snapshot()
     yield populated
     populated.restore(saved)
+
+
+@pytest.fixture
+def stage(funded: Stage) -> Stage:
+    """Neither fund nor vault has anything: step 3 alone."""
+    for market in BUCKETS:
+        funded.fund.must(funded.owner, "set_bucket_cap", market, 0)
+        funded.model.set_bucket_cap(market, 0)
+    for market in RINGS:
+        empty_ring(funded, market)
+    return funded
+
+
+def empty_ring(stage: Stage, market: int) -> None:
+    stage.vault.must(stage.owner, "set_target", market, 0)
+    stage.model.vault.set_target(market, 0)
+    assert stage.drain_ring(market).ok
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from oracle.engine.units import SETTLEMENT_TOKEN, WAD
 from tests.stateful.actions import ANY_LONG, Actions
 from tests.stateful.stage import PERIOD, TOKEN, USD, Stage
 
+from .reading import cash_of
+
 TRADER, TRADER_ISOLATED, HOLDER, HOLDER_ISOLATED = 2, 3, 8, 9
 
 
@@ -85,15 +87,14 @@ def test_poke__again__keeps_the_clock(stage: Stage, do: Actions) -> None:
 
 def test_debt__bears_interest_to_the_protocol(stage: Stage, do: Actions) -> None:
     account = borrow(stage, do)
-    place = stage.accounts.index(account)
     assert stage.set_interest_rate(31 * 10**18).ok
     stage.advance(86_400)
-    cash, interest = stage.words[f"account {place} cash"], stage.words["collected"]
+    cash, interest = cash_of(stage, account), stage.words["collected"]
     assert cash < 0
     assert stage.deposit(account, SETTLEMENT_TOKEN, 1).ok
     due = stage.words["collected"] - interest
     assert due >= -cash * 31 * 10**18 * 86_400 // 10**27 > 0
-    assert stage.words[f"account {place} cash"] == cash - due + 10**12
+    assert cash_of(stage, account) == cash - due + 10**12
 
 
 def borrow(stage: Stage, do: Actions) -> int:
@@ -125,7 +126,7 @@ def test_collateral__buyer_without_cash__is_refused(stage: Stage, do: Actions) -
 
 def indebted(stage: Stage, do: Actions) -> int:
     account = borrow(stage, do)
-    debt = -stage.words[f"account {stage.accounts.index(account)} cash"]
+    debt = -cash_of(stage, account)
     assert debt > 0
     held = stage.model.custody.collateral_of(account, TOKEN)
     price = debt * WAD // held
@@ -137,12 +138,12 @@ def indebted(stage: Stage, do: Actions) -> int:
 
 def test_resolve__flat_and_bankrupt__records_all_of_it(stage: Stage, do: Actions) -> None:
     account = bring(stage, do, HOLDER_ISOLATED, (-1, 1), 0)
-    deficit = stage.words["vault deficit"]
+    deficit = stage.words["owing deficit"]
     done = stage.resolve(account)
     (end,) = stage.liquidator.logs(done.receipt, "AccountResolved")
     assert end["deficit"] == end["charged"] + end["socialised"] > 0
-    assert stage.words["vault deficit"] - deficit == end["socialised"]
-    assert stage.words[f"account {HOLDER_ISOLATED} cash"] == 0
+    assert stage.words["owing deficit"] - deficit == end["socialised"]
+    assert cash_of(stage, account) == 0
 
 
 def test_deposit__of_a_stranger__helps(stage: Stage, do: Actions) -> None:

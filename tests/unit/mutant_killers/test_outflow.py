@@ -8,6 +8,8 @@ from tests.stateful.actions import Actions
 from tests.stateful.driver import address_of
 from tests.stateful.stage import TOKEN, Stage
 
+from .reading import place_of
+
 TRADER, HEDGER, HOLDER = 2, 4, 8
 
 
@@ -58,14 +60,14 @@ def test_withdraw__above_the_outflow_bucket__waits(stage: Stage, do: Actions) ->
 
 def test_withdraw__with_a_socialised_deficit__pays_h(stage: Stage, do: Actions) -> None:
     make_a_hole(stage, do)
-    tokens, deficit = stage.words["vault tokens"], stage.words["vault deficit"]
+    tokens, deficit = stage.words["vault tokens"], stage.words["owing deficit"]
     assert deficit > 0
     claim = 1_000_000 * 10**6
     assert stage.withdraw(do.liquidator, SETTLEMENT_TOKEN, claim).ok
     paid = tokens - stage.words["vault tokens"]
     assert paid * (tokens + deficit) <= claim * 10**12 * tokens
-    assert stage.words["ticket 0"] == claim * 10**12 - paid
-    left = stage.words["vault tokens"], stage.words["vault deficit"]
+    assert stage.words[f"ticket {place_of(stage, do.liquidator)} left"] == claim * 10**12 - paid
+    left = stage.words["vault tokens"], stage.words["owing deficit"]
     assert left[0] * (tokens + deficit) >= tokens * sum(left)
 
 
@@ -91,7 +93,7 @@ def make_a_hole(stage: Stage, do: Actions) -> None:
 
 def test_resolve__with_a_hole__records_it(stage: Stage, do: Actions) -> None:
     make_a_hole(stage, do)
-    assert stage.words["vault deficit"] > 10_000 * WAD
+    assert stage.words["owing deficit"] > 10_000 * WAD
 
 
 def test_release__in_a_pause__is_refused(stage: Stage, do: Actions) -> None:

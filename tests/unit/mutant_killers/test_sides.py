@@ -9,6 +9,8 @@ from tests.stateful.actions import Actions
 from tests.stateful.invariants import Checks
 from tests.stateful.stage import Stage
 
+from .reading import cash_of
+
 TRADER, GAMBLER_ISOLATED, HOLDER_ISOLATED, HEDGER_ISOLATED = 2, 7, 9, 5
 
 
@@ -73,7 +75,7 @@ def test_books__after_cuts_and_trades_on_both_sides__close_at_any_price(
 
 def test_short_of_a_cut_side__has_its_size_rounded_up(cut: Stage, do: Actions) -> None:
     scale = cut.words["cut 0 1 scale"]
-    for place, account in enumerate(cut.accounts):
+    for place, account in enumerate(cut.everyone):
         scaled = cut.words[f"position {place} 0 scaled"]
         for leg in cut.ledger.call("book", account)[3]:
             if leg[0] == 0 and scaled < 0:
@@ -96,10 +98,10 @@ def test_open_on_a_cut_side__at_the_mark__is_worth_nothing(cut: Stage, do: Actio
 def test_close_on_a_cut_side__leaves_its_reserve_to_dust(cut: Stage, do: Actions) -> None:
     do.calm()
     assert cut.trade(do.liquidator, do.backer, 0, -10 * WAD, do.mark(0)).ok
-    before, size = cut.words["account 0 cash"], -do.size(do.liquidator, 0)
+    before, size = cash_of(cut, do.liquidator), -do.size(do.liquidator, 0)
     assert cut.trade(do.liquidator, do.backer, 0, size, do.mark(0)).ok
     fees = size * do.mark(0) // WAD * 100 // 10**6
-    assert cut.words["account 0 cash"] <= before - fees - 2 * 10**10
+    assert cash_of(cut, do.liquidator) <= before - fees - 2 * 10**10
 
 
 def test_ended_epoch__is_worth_the_same_at_any_later_mark(stage: Stage, do: Actions) -> None:
@@ -109,7 +111,7 @@ def test_ended_epoch__is_worth_the_same_at_any_later_mark(stage: Stage, do: Acti
     do.move_to(0, do.mark(0) * 107 // 100)
     assert stage.ledger.call("book", hedger)[0] == cash
     assert stage.collect(hedger, 0).ok
-    assert stage.words[f"account {HEDGER_ISOLATED} cash"] == cash
+    assert cash_of(stage, hedger) == cash
 
 
 def test_charge__is_at_most_what_the_opposite_side_surely_owns(stage: Stage, do: Actions) -> None:

@@ -8,34 +8,32 @@ from oracle.engine.units import PPM, WAD
 from tests.stateful.actions import Actions
 from tests.stateful.stage import Stage
 
+from .reading import cash_of
+
 TRADER, TRADER_ISOLATED, HEDGER = 2, 3, 4  # places in stage.accounts
 ODD_SIZE, ODD_PRICE = 123_456_789_012_345_677, 100 * WAD + 987_654_321
-
-
-def cash(stage: Stage, place: int) -> int:
-    return stage.words[f"account {place} cash"]
 
 
 def test_round_trip__at_one_odd_price__gains_no_wei(stage: Stage, do: Actions) -> None:
     for sign in (1, -1):
         saved = stage.snapshot()
         buyer = do.liquidator  # flat
-        before = cash(stage, 0) + cash(stage, 1)
+        before = cash_of(stage, do.liquidator) + cash_of(stage, do.backer)
         fees = stage.words["tally 0 fees"]
         own = mul_div_ceil(wad_mul_ceil(ODD_SIZE, ODD_PRICE), 100, PPM)
         assert stage.trade(buyer, do.backer, 0, sign * ODD_SIZE, ODD_PRICE).ok
         assert stage.trade(buyer, do.backer, 0, -sign * ODD_SIZE, ODD_PRICE).ok
         paid = stage.words["tally 0 fees"] - fees
-        assert cash(stage, 0) + 2 * own <= 5_000_000 * WAD
-        assert cash(stage, 0) + cash(stage, 1) + paid <= before
+        assert cash_of(stage, do.liquidator) + 2 * own <= 5_000_000 * WAD
+        assert cash_of(stage, do.liquidator) + cash_of(stage, do.backer) + paid <= before
         stage.restore(saved)
 
 
 def test_fees__are_paid_by_both_and_round_up(stage: Stage, do: Actions) -> None:
     maker, taker = stage.accounts[TRADER], do.liquidator
-    before, fees = cash(stage, 0), stage.words["tally 0 fees"]
+    before, fees = cash_of(stage, do.liquidator), stage.words["tally 0 fees"]
     assert stage.trade(maker, taker, 0, ODD_SIZE, ODD_PRICE).ok
-    paid = before - cash(stage, 0)
+    paid = before - cash_of(stage, do.liquidator)
     assert paid * PPM * WAD >= ODD_SIZE * ODD_PRICE * 500
     assert stage.words["tally 0 fees"] - fees > paid
 

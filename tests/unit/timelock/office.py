@@ -14,8 +14,8 @@ DAY = 86_400
 FLOOR = 2 * DAY
 NO_SALT = b"\x00" * 32
 ZERO = to_checksum_address(ZERO_ADDRESS)
-PARAMETERS = (600, 600, 0, 1, 2, 10**18)
-CHANGED = (601, 600, 0, 1, 2, 10**18)
+PARAMETERS = (600, 600, 0, 1, 2, 10**18, 0)
+CHANGED = (601, 600, 0, 1, 2, 10**18, 10**19)
 
 
 class Office:

@@ -72,7 +72,7 @@ def test_execute__open_executor_role__anyone(office: Office) -> None:
 
 
 def test_execute__target_reverts__reason_passed_on(office: Office) -> None:
-    bad = office.target.set_parameters.prepare_calldata((0, 0, 0, 0, 0, 0))
+    bad = office.target.set_parameters.prepare_calldata((0, 0, 0, 0, 0, 0, 0))
     office.schedule(office.target, bad)
     boa.env.time_travel(seconds=FLOOR)
     with boa.reverts("out of range"):
@@ -81,7 +81,7 @@ def test_execute__target_reverts__reason_passed_on(office: Office) -> None:
 
 def test_execute_batch__one_call_fails__nothing_happens(office: Office) -> None:
     """GOV-5."""
-    bad = office.target.set_parameters.prepare_calldata((0, 0, 0, 0, 0, 0))
+    bad = office.target.set_parameters.prepare_calldata((0, 0, 0, 0, 0, 0, 0))
     batch = ([office.target] * 2, [0, 0], [office.change, bad], NO_SALT, NO_SALT)
     office.timelock.schedule_batch(*batch, FLOOR, sender=office.proposer)
     boa.env.time_travel(seconds=FLOOR)
