@@ -35,7 +35,12 @@ PARTS: Final = {
     "returned": "the account keeps",
 }
 STEPS: Final = {2: "2 vault", 3: "3 opposite side"}
-AMOUNT_NAMES: Final = {"deficit": "to D_h", "tickets": "to tickets", "fund": "to the fund"}
+AMOUNT_NAMES: Final = {
+    "deficit": "to D_h",
+    "ended": "D_h that ends with the claim",
+    "tickets": "to tickets",
+    "fund": "to the fund",
+}
 STORY: Final = (
     "STAGED, and so labelled: with liquidators awake the end of the ladders is hardly ever needed, "
     "so this act is invented. Its market was listed for it at calm margins; its price falls from "
@@ -148,7 +153,7 @@ def _back(act: Mapping[str, Any], cents: float) -> Iterator[list[str]]:
 
 
 def _restored(act: Mapping[str, Any]) -> float:
-    return float(act["amounts"]["deficit"]) + float(act["amounts"]["tickets"])
+    return sum(float(act["amounts"][part]) for part in ("deficit", "ended", "tickets"))
 
 
 def _of(act: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

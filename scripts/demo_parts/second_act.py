@@ -23,7 +23,7 @@ of Q, the size of W's position.
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import Any, Final
+from typing import Final
 
 from oracle.chain import Sender
 from oracle.keeper import Keeper
@@ -52,6 +52,7 @@ from scripts.demo_parts.venue import (
     WAD,
     Market,
     Person,
+    Totals,
     Venue,
 )
 
@@ -466,7 +467,9 @@ class _Play:
         income = fees_in(venue, market)
         events = scene.send(venue.bank, venue.ledger, "sweep", market)
         predicted, happened = restored(before, income), _restored(events)
-        happened["fund"] = scene.totals().insurance - before.insurance
+        after = scene.totals()
+        happened["fund"] = after.insurance - before.insurance
+        happened["ended"] = before.deficit - after.deficit - happened["deficit"]
         scene.compare(0, f"sweep {name}", predicted, happened)
         is_owed = before.deficit + before.tickets > 0
         scene.tell(
@@ -474,7 +477,7 @@ class _Play:
             "restoration" if is_owed else "fees",
             "Restored" if is_owed else "IncomeNoted",
             name,
-            "Fees are swept: first to D_h and to tickets, alike, then to the insurance fund."
+            "Fees are swept, worth h: first to D_h and tickets, alike, then to the insurance fund."
             if is_owed
             else "Fees are swept: nothing is owed, so they fill the market's bucket.",
             happened,
@@ -498,12 +501,21 @@ def _charge_of(cut: Deleveraging) -> str:
     )
 
 
-def restored(before: Any, income: int) -> Numbers:
-    """FORMULAS 8: F·R/(D_h + R) to the tickets, the rest to D_h, what is over to the fund."""
-    owed = before.deficit + before.tickets
+def restored(before: Totals, claim: int) -> Numbers:
+    """What sweeping fees does (FORMULAS 8). [USD wad]
+
+    Fees are a claim like any other and worth as much, F = claim·h: the rest of the claim ends, and
+    D_h with it. F·R/(D_h + R) goes to the tickets, the rest to D_h, what is over to the fund.
+    """
+    income, deficit = claim, before.deficit
+    if deficit:
+        income = claim * before.tokens // (before.tokens + deficit)
+        deficit -= claim - income
+    owed = deficit + before.tickets
     used = min(income, owed)
     tickets = used * before.tickets // owed if used else 0
-    return {"deficit": used - tickets, "tickets": tickets, "fund": income - used}
+    fund = income - used
+    return {"deficit": used - tickets, "tickets": tickets, "fund": fund, "ended": claim - income}
 
 
 def _restored(events: list[Happened]) -> Numbers:

@@ -100,6 +100,9 @@ def test_leaver_and_stayer_recover_alike(report):
     left, ticket = acts["withdrawal"], acts["ticket"]
     assert _wei(left["paid"]) + _wei(left["ticket"]) == _wei(left["claim"])
     assert ticket["paid"] == left["ticket"]
+    swept = [a["amounts"] for a in report["second_act"]["acts"] if a["kind"] == "restoration"]
+    back = sum(_wei(each[part]) for each in swept for part in ("deficit", "ended", "tickets"))
+    assert back == _wei(report["second_act"]["totals"]["socialised"])
 
 
 def test_most_go_home_in_between(report):

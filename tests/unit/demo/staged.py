@@ -13,7 +13,16 @@ LAST = Account(W, 3, 40 * WAD, 2, 0, 12 * WAD, 5 * WAD, 0, 28 * WAD + 2, WAD, 2 
 def second_act():
     """Every kind of act once."""
     acts = [
-        Act(60 + i, f"0x{i:064x}", kind, "Event", W, "<what>", {amount: WAD, "tickets": 0}, 1.0)
+        Act(
+            60 + i,
+            f"0x{i:064x}",
+            kind,
+            "Event",
+            W,
+            "<what>",
+            {"deficit": 0, "tickets": 0, "ended": 0, amount: WAD},
+            1.0,
+        )
         for i, (kind, amount) in enumerate(WANTED.items())
     ]
     return SecondAct(

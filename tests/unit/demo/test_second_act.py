@@ -137,13 +137,17 @@ def test_a_sale_is_cut_to_what_may_be_sold(most, amount):
 
 
 @pytest.mark.parametrize(
-    ("deficit", "tickets", "income", "expected"),
+    ("deficit", "tickets", "claim", "expected"),
     [
-        (0, 0, 10, {"deficit": 0, "tickets": 0, "fund": 10}),
-        (6, 3, 4, {"deficit": 3, "tickets": 1, "fund": 0}),
-        (6, 3, 11, {"deficit": 6, "tickets": 3, "fund": 2}),
+        (0, 0, 10, (0, 0, 10, 0)),
+        (0, 9, 4, (0, 4, 0, 0)),  # all who stayed are whole: h = 1
+        # h = 300/400: of 40, 30 are income and 10 of D_h end; then 90 and 30 share 30.
+        (100, 30, 40, (23, 7, 0, 10)),
+        # of 200, 150 are income and 50 end; then 50 and 30 are owed, 70 are the fund's.
+        (100, 30, 200, (50, 30, 70, 50)),
     ],
 )
-def test_fees_restore_those_who_stayed_and_tickets_first(deficit, tickets, income, expected):
-    before = Totals(100, deficit, tickets, 0, 0, 0)
-    assert restored(before, income) == expected
+def test_fees_restore_those_who_stayed_and_tickets_first(deficit, tickets, claim, expected):
+    before = Totals(300, deficit, tickets, 0, 0, 0)
+    names = ("deficit", "tickets", "fund", "ended")
+    assert restored(before, claim) == dict(zip(names, expected, strict=True))
