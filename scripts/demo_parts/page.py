@@ -211,9 +211,8 @@ def _cards(report: Mapping[str, Any]) -> str:
 
 
 def _missing(report: Mapping[str, Any]) -> int:
-    return abs(report["conservation_error_wei"]) + abs(
-        report["second_act"]["conservation_error_wei"]
-    )
+    acts = report, report["second_act"]
+    return sum(abs(int(act["conservation_error_wei"])) for act in acts)
 
 
 def _market_section(
