@@ -10,7 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 import requests
 from eth_abi.abi import decode, encode
@@ -18,8 +20,6 @@ from eth_abi.exceptions import DecodingError
 from eth_account.signers.local import LocalAccount
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
-from web3 import HTTPProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 ERROR_STRING: Final = bytes.fromhex("08c379a0")  # Error(string)
 PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
@@ -28,6 +28,10 @@ POLL: Final = 0.05  # [s] between two looks for a receipt
 
 class ChainError(Exception):
     """The node cannot be reached, or refused. One sentence."""
+
+
+class Unreachable(ChainError):
+    """No usable answer came: whether a transaction arrived is not known."""
 
 
 class Reverted(ChainError):
@@ -104,12 +108,40 @@ class Fees:
     tip: int
 
 
+@dataclass(frozen=True)
+class Head:
+    """A block."""
+
+    number: int
+    hash: str
+    time: int  # [s] Unix time
+    base_fee: int  # [wei]
+
+    @classmethod
+    def from_block(cls, block: Mapping[str, Any]) -> Head:
+        """From what the node says of it."""
+        return cls(
+            number=int(block["number"], 16),
+            hash=str(block["hash"]),
+            time=int(block["timestamp"], 16),
+            base_fee=int(block.get("baseFeePerGas") or "0x0", 16),
+        )
+
+
 class Client:
-    """A node's JSON-RPC."""
+    """A node's JSON-RPC. Every answer is checked to be one, and to belong to its question."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         self.url = url
-        self._provider = HTTPProvider(url, request_kwargs={"timeout": timeout})
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._ids = count(1)
+
+    @cached_property
+    def name(self) -> str:
+        """Of the node, for people: a path or a user name in an URL may be somebody's key."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     @cached_property
     def chain_id(self) -> int:
@@ -117,27 +149,57 @@ class Client:
         return int(self.request("eth_chainId"), 16)
 
     def request(self, method: str, *params: Any) -> Any:
-        """One request; its result."""
-        try:
-            response = self._provider.make_request(RPCEndpoint(method), list(params))
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise self._unreachable(error) from None
-        return _result(response)
+        """One request; its result.
+
+        Raises:
+            Unreachable: no answer, or nothing that is one.
+        """
+        body = self._body(method, params)
+        answer = self._post(body)
+        if not isinstance(answer, dict) or not _is_answer(answer):
+            raise self._nonsense()
+        if answer.get("id") != body["id"] and not (answer.get("id") is None and "error" in answer):
+            raise Unreachable(f"The node at {self.name} answered another question.")
+        return _result(answer)
 
     def batch(self, requests_: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Several in one round trip: results in order, or the error where one failed."""
+        """Several in one round trip: results in order, or the error where one failed.
+
+        Raises:
+            Unreachable: as `request`.
+        """
         if not requests_:
             return []
-        todo = [(RPCEndpoint(method), list(params)) for method, params in requests_]
-        try:
-            responses = self._provider.make_batch_request(todo)
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise self._unreachable(error) from None
-        if not isinstance(responses, list):
-            _result(responses)
-            raise ChainError(f"The node at {self.url} does not answer batches.")
-        ordered = sorted(responses, key=lambda response: int(cast(int, response["id"])))
-        return [_result_or_error(response) for response in ordered]
+        bodies = [self._body(method, params) for method, params in requests_]
+        answers = self._post(bodies)
+        if isinstance(answers, dict) and _is_answer(answers):
+            _result(answers)
+            raise ChainError(f"The node at {self.name} does not answer batches.")
+        if not isinstance(answers, list) or not all(
+            isinstance(answer, dict) and _is_answer(answer) for answer in answers
+        ):
+            raise self._nonsense()
+        by_id = {answer.get("id"): answer for answer in answers}
+        if set(by_id) != {body["id"] for body in bodies}:
+            raise Unreachable(f"The node at {self.name} answered another question.")
+        return [_result_or_error(by_id[body["id"]]) for body in bodies]
+
+    def head(self) -> Head:
+        """The latest block."""
+        return Head.from_block(self.request("eth_getBlockByNumber", "latest", False))
+
+    def code_hash(self, address: str) -> str:
+        """keccak of the code at an address."""
+        return to_hex(keccak(bytes.fromhex(self.request("eth_getCode", address, "latest")[2:])))
+
+    def nonces(self, address: str) -> tuple[int, int]:
+        """Of the next transaction: after what is mined, and after what is known to wait as well."""
+        asked = [("eth_getTransactionCount", (address, block)) for block in ("latest", "pending")]
+        latest, pending = self.batch(asked)
+        for answer in (latest, pending):
+            if isinstance(answer, ChainError):
+                raise answer
+        return int(latest, 16), int(pending, 16)
 
     def call(
         self,
@@ -162,6 +224,21 @@ class Client:
             answer if isinstance(answer, ChainError) else _outputs(call.function, answer)
             for call, answer in zip(calls, answers, strict=True)
         ]
+
+    def head_and(self, calls: Sequence[Call]) -> tuple[Head, list[Any]]:
+        """The latest block and answers of its contracts, in one round trip.
+
+        Raises:
+            ChainError: one of them was refused.
+        """
+        asked: list[tuple[str, Sequence[Any]]] = [("eth_getBlockByNumber", ("latest", False))]
+        asked += [("eth_call", (call.params, "latest")) for call in calls]
+        block, *answers = self.batch(asked)
+        for answer in (block, *answers):
+            if isinstance(answer, ChainError):
+                raise answer
+        found = [_outputs(c.function, a) for c, a in zip(calls, answers, strict=True)]
+        return Head.from_block(block), found
 
     def block_time(self) -> int:
         """Of the latest block [s]."""
@@ -203,10 +280,37 @@ class Client:
             return error.reason
         return "no reason that shows when asked again"
 
-    def _unreachable(self, error: Exception) -> ChainError:
+    def _body(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
+
+    def _post(self, body: Any) -> Any:
+        try:
+            response = self._session.post(self.url, json=body, timeout=self._timeout)
+            if response.status_code >= 400:
+                return self._answer_of(response)
+            return response.json()
+        except requests.JSONDecodeError:
+            raise self._nonsense() from None
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise self._unreachable(error) from None
+
+    def _answer_of(self, response: requests.Response) -> Any:
+        """Some nodes refuse with an HTTP status and say why in JSON."""
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if response.status_code < 429 and isinstance(answer, dict | list):
+            return answer
+        raise Unreachable(f"The node at {self.name} answered with status {response.status_code}.")
+
+    def _nonsense(self) -> Unreachable:
+        return Unreachable(f"The node at {self.name} sent something that is no answer.")
+
+    def _unreachable(self, error: Exception) -> Unreachable:
         if isinstance(error, requests.Timeout):
-            return ChainError(f"The node at {self.url} did not answer in time.")
-        return ChainError(f"No node answers at {self.url}.")
+            return Unreachable(f"The node at {self.name} did not answer in time.")
+        return Unreachable(f"No node answers at {self.name}.")
 
 
 class Sender:
@@ -272,6 +376,18 @@ class Sender:
         return nonce
 
 
+def release_call(addresses: Mapping[str, str], receiver: str) -> tuple[str, bytes]:
+    """To whom and what: pay what waits for a receiver in settlement tokens.
+
+    Releasing nothing makes the outflow bucket take note of what is held, which a deposit of
+    settlement tokens does not.
+
+    Args:
+        addresses: of a deployment, by name.
+    """
+    return addresses["clearinghouse"], Function("release(address)").encode(receiver)
+
+
 def revert_reason(data: bytes) -> str:
     """What a contract said when it reverted: its string, or a name for having none."""
     try:
@@ -289,14 +405,18 @@ def to_hex(data: bytes) -> str:
     return "0x" + data.hex()
 
 
-def _result(response: RPCResponse) -> Any:
+def _is_answer(answer: Mapping[str, Any]) -> bool:
+    return "result" in answer or isinstance(answer.get("error"), dict | str)
+
+
+def _result(response: Mapping[str, Any]) -> Any:
     answer = _result_or_error(response)
     if isinstance(answer, ChainError):
         raise answer
     return answer
 
 
-def _result_or_error(response: RPCResponse) -> Any:
+def _result_or_error(response: Mapping[str, Any]) -> Any:
     error = response.get("error")
     if error is None:
         return response.get("result")

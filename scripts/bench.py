@@ -46,6 +46,17 @@ DAY = 90_000  # [s] after which nothing remembers that a market settled
 FRESH = 600  # [s] between two reports, less than a price may be old
 
 
+STEPS = (
+    "keepers",
+    "users",
+    "worst",
+    "liquidations",
+    "deleveragings",
+    "resolutions",
+    "take_overs",
+)
+
+
 class Bench:
     """Measures one operation after the other on one chain."""
 
@@ -255,18 +266,9 @@ class Bench:
         while w.prices != before:
             w.report({m: min(p * 103 // 100, before[m]) for m, p in w.prices.items()})
 
-    def run(self) -> dict[str, int]:
-        steps = [
-            self.keepers,
-            self.users,
-            self.worst,
-            self.liquidations,
-            self.deleveragings,
-            self.resolutions,
-            self.take_overs,
-        ]
-        for step in track(steps, description="Measuring"):
-            step()
+    def run(self, names: tuple[str, ...] = STEPS) -> dict[str, int]:
+        for name in track(names, description="Measuring"):
+            getattr(self, name)()
         return self.gas
 
 
@@ -286,8 +288,9 @@ def markdown(gas: dict[str, int]) -> str:
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/bench"))
+@click.option("--only", type=click.Choice(STEPS), multiple=True, help="These steps; else all.")
 @in_one_sentence
-def cli(out: Path) -> None:
+def cli(out: Path, only: tuple[str, ...]) -> None:
     """Measure the gas of every operation on a local node and write build/bench/gas.json."""
     logger.set_level(LogLevel.ERROR)
     refresh(CONTRACTS.values())
@@ -296,7 +299,7 @@ def cli(out: Path) -> None:
         client.request("anvil_setBlockTimestampInterval", 1)
         bench = Bench()
         try:
-            gas = bench.run()
+            gas = bench.run(only or STEPS)
         finally:
             console.print(show(bench.gas))
     out.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from oracle.engine import solvency
 from oracle.engine.solvency import LEAST_INDEX, NO_TICKET, Reserve, Ticket
-from oracle.engine.units import RAY
+from oracle.engine.units import RAY, Refused
 
 AMOUNT = st.integers(0, 10**30)
 UNITS = st.sampled_from([1, 10**12])
@@ -29,7 +29,7 @@ def reserves(draw: st.DrawFn) -> Reserve:
         insurance=draw(AMOUNT),
         restored=draw(AMOUNT),
         index=draw(INDEX),
-        epoch=draw(st.integers(0, 3)),
+        finals=tuple(draw(st.lists(st.integers(0, LEAST_INDEX - 1), max_size=3))),
     )
 
 
@@ -88,10 +88,17 @@ def test_withdraw__without_a_deficit__pays_face_and_issues_no_ticket(
     reserve: Reserve, claim: int
 ) -> None:
     whole = replace(reserve, deficit=0)
+    claim = min(claim, whole.tokens)
     ticket = Ticket(left=7, owed=3, index=RAY, epoch=0)
     after, kept, paid = solvency.withdraw(whole, ticket, claim)
     assert (paid, kept) == (claim, ticket)
     assert after == replace(whole, tokens=whole.tokens - claim)
+
+
+@given(reserves(), st.integers(1, 10**30))
+def test_withdraw__of_more_than_there_is__waits_for_who_owes(reserve: Reserve, more: int) -> None:
+    with pytest.raises(Refused, match="reserve"):
+        solvency.withdraw(reserve, NO_TICKET, total(reserve) + more)
 
 
 def test_withdraw__one_unit_at_a_tiny_deficit__the_remainder_is_insurance() -> None:
@@ -129,71 +136,78 @@ def test_insure__there_and_back__moves_tokens_only(reserve: Reserve, amount: int
 # --- restoration ---------------------------------------------------------------------------------
 
 
-@given(reserves(), AMOUNT)
-def test_restore__any_amount__is_shared_and_the_rest_returned(
-    reserve: Reserve, amount: int
-) -> None:
-    after, rest = solvency.restore(reserve, amount)
-    owed = reserve.deficit + reserve.tickets
-    used = min(amount, owed)
-    assert rest == amount - used
+@given(reserves(), st.fractions(0, 1))
+def test_restore__any_income__is_paid_h_and_shared(reserve: Reserve, share: Fraction) -> None:
+    claim = int(total(reserve) * share)
+    after, rest = solvency.restore(reserve, claim)
+    income = solvency.payout(reserve, claim)
+    deficit = reserve.deficit - (claim - income)
+    owed = deficit + reserve.tickets
+    used = min(income, owed)
+    assert rest == income - used
     for_tickets = after.restored - reserve.restored
-    assert reserve.deficit - after.deficit == used - for_tickets
-    assert held(after) == held(reserve)
-    assert total(after) == total(reserve) - used
+    assert after.deficit == deficit - (used - for_tickets) >= 0
+    assert after.tickets == reserve.tickets - for_tickets >= 0
     assert after.insurance == reserve.insurance
+    assert held(after) == held(reserve)
+    assert total(after) == total(reserve) - claim + rest
     if owed:
         exact = Fraction(used * reserve.tickets, owed)
         assert 0 <= exact - for_tickets < 1
-    if after.epoch == reserve.epoch:
-        assert after.tickets == reserve.tickets - for_tickets
-    # Each share f of D_h and of R leaves: T falls by f·R, so h does not fall unless R > T.
-    if total(after) and reserve.tickets <= reserve.tokens:
-        assert solvency.ratio(after) >= solvency.ratio(reserve)
+
+
+@given(reserves(), st.lists(st.fractions(0, Fraction(1, 2)), min_size=1, max_size=10))
+def test_restore__many_in_a_row__h_never_falls(reserve: Reserve, shares: list[Fraction]) -> None:
+    """Not even where leavers hold most of what is owed, and with the rest handed to the fund."""
+    for share in shares:
+        before = solvency.ratio(reserve)
+        reserve, rest = solvency.restore(reserve, int(total(reserve) * share))
+        reserve = solvency.insure(reserve, rest)
+        assert reserve.tokens >= 0
+        if total(reserve):
+            assert solvency.ratio(reserve) >= before
 
 
 @given(reserves(), st.fractions(0, 1), st.integers(0, 10**30))
 def test_restore__any_part__leaver_and_stayer_recover_alike(
-    reserve: Reserve, part: Fraction, left: int
+    reserve: Reserve, share: Fraction, left: int
 ) -> None:
-    """A ticket's part is the stayers' but for rounding: a wei and a step of the index."""
+    """A ticket's part is the stayers' but for rounding: two wei and a step of the index."""
     left = min(left, reserve.tickets)
-    owed = reserve.deficit + reserve.tickets
-    after, _ = solvency.restore(reserve, int(owed * part))
+    claim = int(total(reserve) * share)
+    after, rest = solvency.restore(reserve, claim)
     ticket = solvency.touched(after, Ticket(left, 0, reserve.index, reserve.epoch))
     assert ticket.left + ticket.owed == left
     assert (ticket.index, ticket.epoch) == (after.index, after.epoch)
-    if after.epoch != reserve.epoch or not owed:
+    income = solvency.payout(reserve, claim)
+    owed = reserve.deficit - (claim - income) + reserve.tickets
+    if not owed:
         return
-    exact = Fraction(left * int(owed * part), owed)
-    # The tickets' part rounds down by less than a wei, of which this one bears its share.
-    assert (
-        -1
-        < ticket.owed - exact + 1 + Fraction(left, reserve.index)
-        < 2 + Fraction(left, reserve.index)
-    )
-    assert ticket.owed <= exact
+    exact = Fraction(left * (income - rest), owed)
+    assert ticket.owed <= exact < ticket.owed + 3 + Fraction(left, reserve.index)
+    for_tickets = after.restored - reserve.restored
     if reserve.tickets:
-        for_tickets = after.restored - reserve.restored
         assert ticket.owed * reserve.tickets <= for_tickets * left
 
 
 def test_restore__everything_owed__ends_the_deficit_and_the_epoch() -> None:
-    reserve = Reserve(tokens=150, deficit=30, tickets=20)
-    after, rest = solvency.restore(reserve, 100)
-    assert rest == 50
-    assert after == Reserve(tokens=130, deficit=0, tickets=0, restored=20, index=RAY, epoch=1)
+    reserve = Reserve(tokens=160, deficit=40, tickets=20)
+    after, rest = solvency.restore(reserve, 100)  # worth 80: 20 of D_h were the claim's own
+    assert rest == 40
+    ended = Reserve(tokens=140, deficit=0, tickets=0, restored=20, index=RAY, finals=(0,))
+    assert after == ended
     ticket = solvency.touched(after, Ticket(left=20, owed=4, index=RAY, epoch=0))
     assert ticket == Ticket(left=0, owed=24, index=RAY, epoch=1)
 
 
 def test_restore__half__is_half_for_both() -> None:
-    reserve = Reserve(tokens=150, deficit=30, tickets=20)
-    after, rest = solvency.restore(reserve, 25)
+    reserve = Reserve(tokens=160, deficit=40, tickets=20)
+    after, rest = solvency.restore(reserve, 30)  # worth 24; 34 + 20 are owed then
     assert rest == 0
-    assert after == Reserve(tokens=140, deficit=15, tickets=10, restored=10, index=RAY // 2)
-    ticket = solvency.touched(after, Ticket(left=6, owed=0, index=RAY, epoch=0))
-    assert ticket == Ticket(left=3, owed=3, index=RAY // 2, epoch=0)
+    assert (after.deficit, after.tickets, after.restored) == (34 - 16, 20 - 8, 8)
+    assert (after.tokens, after.index) == (152, -(-RAY * 12 // 20))
+    ticket = solvency.touched(after, Ticket(left=10, owed=0, index=RAY, epoch=0))
+    assert ticket == Ticket(left=6, owed=4, index=after.index, epoch=0)
 
 
 def test_restore__nothing_owed_or_nothing_there__changes_nothing() -> None:
@@ -212,7 +226,6 @@ class Till:
         self.reserve = Reserve(tokens=10**24, index=index)
         self.tickets = [NO_TICKET] * HOLDERS
         self.collected = 0
-        self.steps = 0
 
     def leave(self, holder: int, claim: int, unit: int) -> None:
         claim = min(claim, total(self.reserve)) // unit * unit
@@ -223,14 +236,20 @@ class Till:
     def socialise(self, amount: int) -> None:
         self.reserve = solvency.socialise(self.reserve, amount)
 
-    def restore(self, amount: int) -> None:
-        self.reserve, _ = solvency.restore(self.reserve, min(amount, self.reserve.tokens))
+    def restore(self, claim: int) -> None:
+        self.reserve, _ = solvency.restore(self.reserve, min(claim, total(self.reserve)))
 
-    def collect(self, holder: int) -> None:
-        ticket = solvency.touched(self.reserve, self.tickets[holder])
-        self.tickets[holder] = replace(ticket, owed=0)
-        self.reserve = replace(self.reserve, restored=self.reserve.restored - ticket.owed)
-        self.collected += ticket.owed
+    def restore_all_but(self, rest: int) -> None:
+        """What the claim is not worth is of D_h: it restores all but that."""
+        owed = self.reserve.deficit + self.reserve.tickets
+        self.reserve = solvency.deposit(self.reserve, owed)  # that the claim is on
+        self.restore(max(0, owed - rest))
+
+    def collect(self, holder: int, unit: int = 1) -> None:
+        self.reserve, self.tickets[holder], paid = solvency.collect(
+            self.reserve, self.tickets[holder], unit
+        )
+        self.collected += paid
 
     def check(self) -> None:
         """What tickets may collect is there; what they are still unpaid is at least R."""
@@ -245,6 +264,7 @@ STEPS = st.lists(
         st.tuples(st.just("leave"), st.integers(0, HOLDERS - 1), st.integers(0, 10**23), UNITS),
         st.tuples(st.just("socialise"), st.integers(0, 10**23)),
         st.tuples(st.just("restore"), st.integers(0, 10**24)),
+        st.tuples(st.just("restore_all_but"), st.integers(0, 10**7)),
         st.tuples(st.just("collect"), st.integers(0, HOLDERS - 1)),
     ),
     min_size=5,
@@ -252,22 +272,53 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
+@given(STEPS, INDEX)
 def test_tickets__any_story__collect_no_more_than_was_restored(
-    steps: list[tuple[Any, ...]],
+    steps: list[tuple[Any, ...]], index: int
 ) -> None:
-    till = Till(RAY)
+    """Also where epochs end by their index, which begins near its end in some stories."""
+    till = Till(index)
     till.socialise(10**22)
     for name, *values in steps:
         getattr(till, name)(*values)
         till.check()
 
 
-def test_tickets__index_too_small_to_count_with__collect_no_more_than_was_restored() -> None:
+def test_tickets__index_too_small_to_count_with__keep_what_is_left() -> None:
+    """All but a wei restored: the epoch ends by its index; the ticket goes on in the next."""
     till = Till(RAY)
     till.socialise(10**22)
-    till.leave(0, 10**22, 1)
-    till.restore(till.reserve.deficit + till.reserve.tickets - 1)
+    till.leave(0, 10**24, 1)
+    unpaid = till.tickets[0].left
+    till.restore_all_but(1)
+    till.check()
+    assert (till.reserve.epoch, till.reserve.tickets, till.reserve.index) == (1, 1, RAY)
+    ticket = solvency.touched(till.reserve, till.tickets[0])
+    assert ticket.left + ticket.owed == unpaid
+    assert ticket.left in (1, 2), "rounded up twice"
+    till.leave(1, 10**20, 1)
+    till.socialise(10**22)
+    till.leave(1, 10**20, 1)
+    till.restore_all_but(0)
+    till.check()
+    assert (till.reserve.tickets, till.reserve.epoch) == (0, 2)
+    assert unpaid - solvency.touched(till.reserve, till.tickets[0]).owed in (0, 1)
+
+
+@pytest.mark.xfail(strict=True, reason="two epochs shrink a ticket by 1e18 only, not to a wei")
+def test_tickets__untouched_through_two_ended_epochs__are_owed_no_more_than_is_there() -> None:
+    """A ticket of the end of an epoch is hardly smaller in the next."""
+    till = Till(2 * LEAST_INDEX)
+    till.socialise(10**24)
+    till.leave(0, 10**24, 1)
+    till.restore_all_but((till.reserve.deficit + till.reserve.tickets) * 2 // 5)
+    assert till.reserve.epoch == 1
+    till.check()
+    till.restore_all_but((till.reserve.deficit + till.reserve.tickets) // (10**18 + 10**16))
+    assert till.reserve.epoch == 2
+    till.check()
+    assert till.reserve.tickets > 1
+    till.restore_all_but(0)
     till.check()
 
 

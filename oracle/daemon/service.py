@@ -1,0 +1,335 @@
+"""A keeper put together from its configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from oracle import signing
+from oracle.chain import ChainError, Client
+from oracle.daemon.alarms import Alarms, DaemonError, Exit, Log
+from oracle.daemon.config import KeeperConfig, KeyFile, SignerEntry
+from oracle.daemon.fees import check_patience
+from oracle.daemon.journal import Journal, open_journal
+from oracle.daemon.keeper import Keeper, summary
+from oracle.daemon.keys import Key, forbid_core_dumps, open_key, passphrase_of, refuse_known
+from oracle.daemon.lease import Lease
+from oracle.daemon.logs import make_log
+from oracle.daemon.metrics import Metrics
+from oracle.daemon.node import ClockGuard, Nodes, PatientClient
+from oracle.daemon.outbox import (
+    Arrow,
+    DryOutbox,
+    LiveOutbox,
+    Outbox,
+    Payload,
+)
+from oracle.daemon.panel import Panel
+from oracle.daemon.rebuild import rebuild
+from oracle.daemon.remote import RemoteSigner, SignerServer
+from oracle.daemon.signer import LocalSigner, Signer
+from oracle.daemon.sources import MarketInfo, Sources, load_sources, replay_sources
+from oracle.daemon.view import Deployment, Looker, View, read_markets, read_view, self_check
+
+
+@dataclass
+class Parts:
+    """What a process needs before it has a key.
+
+    Attributes:
+        aliases: symbol of an asset -> market whose price and numbers it has.
+        infos: by asset id.
+    """
+
+    config: KeeperConfig
+    deployment: Deployment
+    nodes: Nodes
+    client: Client
+    log: Log
+    metrics: Metrics
+    alarms: Alarms
+    aliases: dict[str, str] = field(default_factory=dict)
+    infos: dict[int, MarketInfo] = field(default_factory=dict)
+
+    @property
+    def domain(self) -> signing.Domain:
+        """That messages are signed for."""
+        engine = to_checksum_address(self.deployment.engine)
+        return signing.Domain(self.deployment.chain_id, engine)
+
+    @property
+    def assets(self) -> list[int]:
+        """Ids, ascending."""
+        return sorted(self.infos)
+
+    @property
+    def markets(self) -> dict[int, str]:
+        """Asset id -> market whose price and numbers it has."""
+        return {asset: self.aliases[info.symbol] for asset, info in self.infos.items()}
+
+    def view(self) -> View:
+        """Now."""
+        return read_view(self.client, self.deployment, self.assets)
+
+
+def open_parts(config: KeeperConfig, log: Log | None = None) -> Parts:
+    """Connect, and check that everything is what it was configured to be.
+
+    Raises:
+        DaemonError: it is not.
+    """
+    log = log or make_log(level=config.log_level)
+    metrics = Metrics()
+    alarms = Alarms(log, metrics.count_alarm)
+    deployment = Deployment.load(config.deployment)
+    failing: Callable[[str], None] = lambda reason: log.info("try failed", reason=reason)  # noqa: E731
+    clients = [
+        PatientClient(url, config.timing.rpc_timeout, on_failure=failing) for url in config.nodes
+    ]
+    parts = Parts(
+        config=config,
+        deployment=deployment,
+        nodes=Nodes(clients, deployment.chain_id),
+        client=clients[0],
+        log=log,
+        metrics=metrics,
+        alarms=alarms,
+    )
+    try:
+        session = parts.nodes.session()
+        parts.client = session.client
+        parts.aliases = config.markets or {symbol: symbol for symbol in deployment.assets}
+        unknown = sorted(set(parts.aliases) - set(deployment.assets))
+        if unknown:
+            what = f"The deployment has no asset {unknown[0]}, only "
+            raise DaemonError(f"{what}{', '.join(deployment.assets)}.", Exit.SELF_CHECK)
+        ids = {symbol: deployment.assets[symbol] for symbol in parts.aliases}
+        check_distinct(ids)
+        self_check(session.client, deployment, ids)
+        infos = read_markets(session.client, deployment, ids)
+    except ChainError as error:
+        raise DaemonError(str(error), Exit.NODE) from None
+    parts.infos = {info.asset: info for info in infos.values()}
+    return parts
+
+
+def check_distinct(ids: Mapping[str, int]) -> None:
+    """
+    Raises:
+        DaemonError: two symbols are one asset.
+    """
+    seen: dict[int, str] = {}
+    for symbol, asset in ids.items():
+        if asset in seen:
+            what = f"{seen[asset]} and {symbol} are both asset {asset}."
+            raise DaemonError(what, Exit.SELF_CHECK)
+        seen[asset] = symbol
+
+
+def make_sources(parts: Parts, origin: int) -> Sources:
+    """As configured.
+
+    Args:
+        origin: [s] where on the chain a recording begins.
+    """
+    infos: dict[str, MarketInfo] = {}
+    for asset, market in parts.markets.items():
+        info = parts.infos[asset]
+        # A market's own bracket 0 counts; collateral follows the market it is named after.
+        if market not in infos or info.symbol == market:
+            infos[market] = info
+    entry = parts.config.sources
+    if entry.replay is not None:
+        return replay_sources(entry.replay, infos, origin)
+    return load_sources(entry.factory or "", infos, entry.options)
+
+
+def open_entry(entry: KeyFile | SignerEntry) -> Key:
+    """The key of an entry with a keystore."""
+    forbid_core_dumps()
+    path = entry.keystore
+    if path is None:
+        raise DaemonError("There is no keystore.", Exit.KEYS)
+    return open_key(path, passphrase_of(entry.passphrase_file, entry.passphrase_fd, str(path)))
+
+
+def check_signers(parts: Parts, addresses: list[str], view: View) -> None:
+    """Enough of them are signers of the engine, and none is a key everybody knows.
+
+    Raises:
+        DaemonError: otherwise.
+    """
+    refuse_known(addresses, parts.deployment.chain_id)
+    strangers = [address for address in addresses if address.lower() not in view.signers]
+    if strangers:
+        raise DaemonError(f"{strangers[0]} is no signer of the engine.", Exit.SELF_CHECK)
+    if len(set(addresses)) < view.quorum:
+        what = f"{len(set(addresses))} signers cannot make a quorum of {view.quorum}."
+        raise DaemonError(what, Exit.QUORUM)
+
+
+def genesis(client: Client) -> str:
+    """Which chain this is, where ids are shared: local chains come and go."""
+    return str(client.request("eth_getBlockByNumber", "0x0", False)["hash"])[2:12]
+
+
+def make_keeper(
+    parts: Parts,
+    signers: list[Signer],
+    sender: Key,
+    *,
+    dry_run: Callable[[Payload], None] | None = None,
+    arrow: Arrow = lambda name: None,
+    clock: ClockGuard | None = None,
+    journal: Journal | None = None,
+) -> Keeper:
+    """All parts, with local signers that look through the keeper's eyes.
+
+    Args:
+        dry_run: takes payloads instead of the chain; nothing is journaled on disk then.
+        clock: None leaves the host's clock out of it.
+    """
+    config = parts.config
+    patience = config.sending.patience
+    view = parts.view()
+    check_signers(parts, [signer.address for signer in signers], view)
+    refuse_known([sender.address], parts.deployment.chain_id)
+    check_patience(patience, config.timing.report_every or view.period)
+    every = config.timing.report_every
+    if every is not None and every % view.period:
+        what = f"report_every {every} is no multiple of the chain's period {view.period}."
+        raise DaemonError(what, Exit.SELF_CHECK)
+    if journal is None:
+        journal = make_journal(parts, sender.address, in_memory=dry_run is not None)
+    outbox: Outbox = (
+        DryOutbox(sender.address, dry_run)
+        if dry_run is not None
+        else LiveOutbox(
+            sender,
+            parts.deployment.chain_id,
+            journal,
+            parts.alarms,
+            parts.metrics,
+            patience,
+            arrow=arrow,
+        )
+    )
+    looker = Looker(parts.deployment, parts.assets)
+    for signer in signers:
+        if isinstance(signer, LocalSigner):
+            signer.look = looker
+    parts.log.info("ready", sender=sender.address, **summary(view, parts.infos))
+    return Keeper(
+        nodes=parts.nodes,
+        looker=looker,
+        panel=Panel(signers, parts.domain),
+        outbox=outbox,
+        journal=journal,
+        alarms=parts.alarms,
+        metrics=parts.metrics,
+        infos=parts.infos,
+        patience=patience,
+        clock=clock,
+        report_every=every,
+        arrow=arrow,
+    )
+
+
+def journal_path(config: KeeperConfig, deployment: Deployment, client: Client, sender: str) -> Path:
+    """One of each chain, engine and sender."""
+    name = f"{deployment.chain_id}-{genesis(client)}-{deployment.engine[2:10]}-{sender[2:10]}"
+    return config.state / f"{name.lower()}.sqlite"
+
+
+def identity_of(parts: Parts, sender: str) -> str:
+    """What a journal is about."""
+    engine, chain = parts.deployment.engine, parts.deployment.chain_id
+    return f"{chain}:{genesis(parts.client)}:{engine}:{sender}".lower()
+
+
+def keystore_address(path: Path) -> str:
+    """Of an encrypted key, without opening it.
+
+    Raises:
+        DaemonError: it does not say.
+    """
+    try:
+        address = json.loads(path.read_text(encoding="utf-8"))["address"]
+        return str(to_checksum_address(address))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DaemonError(f"{path} is no keystore with an address.", Exit.KEYS) from None
+
+
+def make_journal(parts: Parts, sender: str, in_memory: bool = False) -> Journal:
+    """Opened; a damaged one is set aside and begun anew from the chain."""
+    identity = identity_of(parts, sender)
+    if in_memory:
+        return Journal(":memory:", identity)
+    path = journal_path(parts.config, parts.deployment, parts.client, sender)
+    is_new = not path.exists()
+    journal, aside = open_journal(path, identity)
+    if aside is not None:
+        parts.alarms.sound(Exit.JOURNAL, "error", "journal damaged", set_aside=str(aside))
+    if aside is not None or is_new:
+        count = rebuild(journal, parts.client, parts.deployment)
+        parts.log.info("journal begun from the chain", entries=count)
+    return journal
+
+
+def make_signers(parts: Parts, origin: int) -> list[Signer]:
+    """As configured; every local one has sources of its own."""
+    signers: list[Signer] = []
+    for entry in parts.config.signers:
+        if entry.url is not None and entry.address is not None:
+            signers.append(RemoteSigner(entry.url, entry.address, parts.config.timing.rpc_timeout))
+        else:
+            signers.append(local_signer(parts, open_entry(entry), make_sources(parts, origin)))
+    return signers
+
+
+def local_signer(parts: Parts, key: Key, sources: Sources) -> LocalSigner:
+    """It looks at the chain through its own node until a keeper lends it its eyes."""
+    rules = parts.config.signing.rules
+    return LocalSigner(key, parts.domain, sources, parts.markets, parts.view, rules)
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+def lease_of(parts: Parts, sender: str) -> Lease:
+    """Of this engine and sender on this machine."""
+    path = journal_path(parts.config, parts.deployment, parts.client, sender)
+    return Lease(path.with_suffix(".lease"))
+
+
+def serve_signer(parts: Parts, entry: SignerEntry, origin: int) -> SignerServer:
+    """A server of one signer; it is not serving yet.
+
+    Raises:
+        DaemonError: it is none of the engine's signers, or cannot listen.
+    """
+    key = open_entry(entry)
+    refuse_known([key.address], parts.deployment.chain_id)
+    if key.address.lower() not in parts.view().signers:
+        raise DaemonError(f"{key.address} is no signer of the engine.", Exit.SELF_CHECK)
+    listen = parts.config.listen
+    if listen is None:
+        raise DaemonError("There is no [listen] with a port for the signer.", Exit.CONFIG)
+    signer = local_signer(parts, key, make_sources(parts, origin))
+    return SignerServer(signer, listen.host, listen.port)
+
+
+def payload_line(payload: Payload) -> str:
+    """Of a dry run: one JSON object a line."""
+    values: Mapping[str, Any] = {
+        "kind": payload.kind,
+        "epoch": payload.epoch,
+        "to": payload.to,
+        "data": "0x" + payload.data.hex(),
+    }
+    return json.dumps(values)

@@ -1,0 +1,255 @@
+"""Where prices and numbers come from: two small protocols, and what is behind them.
+
+`Prices.latest` and `Numbers.ask` are all a signer needs. Here is a recorded market day
+(`replay_sources`) and the door for anything else (`load_sources`): a function named in the
+configuration, ``module:function``, that is given the markets and its own options and returns
+`Sources`. Whatever it raises as `SourceError`, `FeedError` or `RiskError` leaves that market out.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Final, Protocol
+
+from oracle.calibrate import load_calibration
+from oracle.daemon.alarms import DaemonError, Exit
+from oracle.feeds.bars import HOUR, Bars, FeedError
+from oracle.feeds.scenario import SPANS, Scenario, load_scenario, walk
+from oracle.models.tails import RiskError
+from oracle.policy import PPM, Calibration, Schedule
+from oracle.risk import Ask, MarginEstimator
+
+WALK_STEP: Final = 60  # [s] between two recorded prices
+MOST_PREMIUM: Final = 2_000  # [ppm] only funding uses it
+
+
+class SourceError(ValueError):
+    """No price or number that may be used. One sentence naming market and source."""
+
+
+REFUSALS: Final = (SourceError, FeedError, RiskError)
+
+
+class Prices(Protocol):
+    """Mark prices."""
+
+    def latest(self, market: str, time: int) -> int:
+        """[USD wad] at `time`, from data known by then.
+
+        Raises:
+            SourceError: there is none to be trusted.
+        """
+
+
+class Numbers(Protocol):
+    """What margins should be."""
+
+    def ask(self, market: str, time: int) -> Ask:
+        """Severity, depth, need and the hash of the input window, from data known at `time`.
+
+        Raises:
+            SourceError: there is none to be trusted.
+        """
+
+
+class Premiums(Protocol):
+    """Of the perpetual over its index."""
+
+    def premium(self, market: str, time: int) -> int:
+        """[ppm]"""
+
+
+class NoPremium:
+    """Funding rests."""
+
+    def premium(self, market: str, time: int) -> int:
+        """0 [ppm]"""
+        return 0
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Of one signer."""
+
+    prices: Prices
+    numbers: Numbers
+    premiums: Premiums = field(default_factory=NoPremium)
+
+
+@dataclass(frozen=True)
+class MarketInfo:
+    """What a source is told of a market.
+
+    Attributes:
+        symbol: as in the deployment.
+        asset: its id.
+        calm_mmr0, storm_mmr0: rates of bracket 0 on the chain [ppm]; severity is solved for them.
+    """
+
+    symbol: str
+    asset: int
+    calm_mmr0: int
+    storm_mmr0: int
+
+
+# --- numbers from bars ----------------------------------------------------------------------------
+
+Window = Callable[[str, int], tuple[Bars, Bars, int]]
+
+
+class Estimated:
+    """Numbers from bars, wherever those come from; each hour is computed once."""
+
+    def __init__(self, calibrations: Mapping[str, Calibration], window: Window) -> None:
+        """
+        Args:
+            calibrations: by market; their bracket 0 is what severity is solved for, see
+                `with_rates`.
+            window: of a market and a time: mark bars, bars with traded volume, and the full hour up
+                to which they may be looked at.
+        """
+        self._estimators = {
+            market: MarginEstimator(market, calibration)
+            for market, calibration in calibrations.items()
+        }
+        self._window = window
+        self._asks: dict[tuple[str, int], Ask] = {}
+
+    def ask(self, market: str, time: int) -> Ask:
+        """From the bars complete at the beginning of the hour."""
+        if market not in self._estimators:
+            raise SourceError(f"{market}: there is no calibration of it.")
+        mark, traded, hour = self._window(market, time)
+        key = (market, hour)
+        if key not in self._asks:
+            self._asks = {k: ask for k, ask in self._asks.items() if k[1] >= hour - HOUR}
+            self._asks[key] = self._estimators[market].ask(mark, traded, hour)
+        return self._asks[key]
+
+
+# --- a recorded day -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Maps the chain's time onto a recording's: `origin` on the chain is `start` there."""
+
+    origin: int  # [s] chain
+    start: int  # [s] recording
+    end: int  # [s] recording, past the last
+
+    def at(self, time: int) -> int:
+        """[s] of the recording.
+
+        Raises:
+            SourceError: before its beginning or after its end.
+        """
+        there = self.start + time - self.origin
+        if not self.start <= there < self.end:
+            raise SourceError(f"the recording has nothing at {there}: it is over.")
+        return there
+
+
+class Recording:
+    """A scenario as prices, bars and premiums; pure, so equal in every process."""
+
+    def __init__(self, scenario: Scenario, tape: Tape) -> None:
+        self._scenario = scenario
+        self._tape = tape
+        self._walks: dict[tuple[str, int], list[int]] = {}
+
+    def latest(self, market: str, time: int) -> int:
+        """[USD wad] as the walk through the hour's bar has it."""
+        at = self._tape.at(time)
+        hour, within = divmod(at, HOUR)
+        key = (market, hour)
+        if key not in self._walks:
+            bars = self._mark(market).between(hour * HOUR, (hour + 1) * HOUR)
+            if len(bars) != 1:
+                raise SourceError(f"{market}: the recording lacks the hour of {at}.")
+            self._walks[key] = walk(bars, 0, HOUR // WALK_STEP)
+        return self._walks[key][within // WALK_STEP]
+
+    def bars(self, market: str, time: int) -> tuple[Bars, Bars, int]:
+        """For `Estimated`: everything recorded; the estimator looks at nothing after the hour."""
+        hour = self._tape.at(time) // HOUR * HOUR
+        return self._mark(market), self._scenario.traded[market], hour
+
+    def premium(self, market: str, time: int) -> int:
+        """Of the perpetual over the mark at the last closes, within bounds."""
+        mark, traded, hour = self.bars(market, time)
+        last, perpetual = mark.before(hour).close[-1], traded.before(hour).close[-1]
+        ppm = round(PPM * (float(perpetual) / float(last) - 1.0))
+        return max(-MOST_PREMIUM, min(MOST_PREMIUM, ppm))
+
+    def _mark(self, market: str) -> Bars:
+        if market not in self._scenario.mark:
+            raise SourceError(f"{market}: the recording {self._scenario.name} does not have it.")
+        return self._scenario.mark[market]
+
+
+def replay_sources(name: str, markets: Mapping[str, MarketInfo], origin: int) -> Sources:
+    """A recorded scenario that begins at `origin` on the chain.
+
+    Raises:
+        DaemonError: no such scenario, or its data cannot be used.
+    """
+    if name not in SPANS:
+        raise DaemonError(f"There is no recording {name!r}, only {', '.join(SPANS)}.", Exit.CONFIG)
+    try:
+        scenario = _scenario(name)
+        calibrations = load_calibration(name)
+    except (FeedError, OSError, ValueError) as error:
+        raise DaemonError(str(error), Exit.SOURCE) from None
+    there = {
+        symbol: with_rates(calibrations[symbol], info)
+        for symbol, info in markets.items()
+        if symbol in calibrations
+    }
+    tape = Tape(origin, scenario.start, scenario.end)
+    recording = Recording(scenario, tape)
+    return Sources(recording, Estimated(there, recording.bars), recording)
+
+
+@cache
+def _scenario(name: str) -> Scenario:
+    """Read once for all signers of a process: nobody can change it."""
+    return load_scenario(name)
+
+
+def with_rates(calibration: Calibration, info: MarketInfo) -> Calibration:
+    """The calibration with the chain's rates of bracket 0: those are what is in force."""
+    schedule = calibration.schedule
+    values = schedule.as_dict()
+    values["calm_mmr"] = [info.calm_mmr0, *schedule.calm_mmr[1:]]
+    values["storm_mmr"] = [info.storm_mmr0, *schedule.storm_mmr[1:]]
+    return replace(calibration, schedule=Schedule.from_dict(values))
+
+
+# --- anything else --------------------------------------------------------------------------------
+
+Factory = Callable[[Mapping[str, MarketInfo], Mapping[str, Any]], Sources]
+
+
+def load_sources(
+    factory: str, markets: Mapping[str, MarketInfo], options: Mapping[str, Any]
+) -> Sources:
+    """What the function ``module:function`` makes of the markets and its options.
+
+    Raises:
+        DaemonError: no such function, or it refuses its options.
+    """
+    module, _, name = factory.partition(":")
+    try:
+        make: Factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        what = f"The source {factory!r} is not there: {error}."
+        raise DaemonError(what, Exit.CONFIG) from None
+    try:
+        return make(markets, options)
+    except (TypeError, *REFUSALS) as error:
+        what = f"The source {factory!r} refuses its options: {error}"
+        raise DaemonError(what.rstrip(".") + ".", Exit.CONFIG) from None

@@ -1,0 +1,578 @@
+"""Faults 11, 12, 18, 19, 23 and 24: processes that die, two of them, hostile and dry ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+
+from oracle import signing
+from oracle.chain import Fees, Function, Reverted, Sender
+from oracle.daemon.alarms import DaemonError, Exit
+from oracle.daemon.keys import dev_key
+from oracle.daemon.lease import Lease
+from oracle.daemon.messages import PushTerms, Signed, push_data
+from oracle.daemon.remote import RemoteSigner, SignerServer
+from oracle.daemon.view import read_view
+from oracle.dev_keys import MNEMONICS
+from oracle.risk import Ask
+from scripts.support.config import load_config
+from tests.support.fault_proxy import FaultProxy
+from tests.support.keeper_stage import BTC, CHAIN, ETH, HOUR, START, WAD, Said, deployed_scene
+
+ROOT = Path(__file__).parents[2]
+SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
+ARROWS = ["fetch", "validate", "compute", "bound", "simulate", "sign", "send", "journal", "confirm"]
+GWEI = 10**9
+GUARDIAN = 1
+FREEZE = Function("freeze_signer(address)")
+MARGIN = Function("tier_requirement(uint256,int256,uint256)", ("uint256",))
+PUSHED = "0x" + keccak(text="Pushed(address,bytes32,uint256[])").hex()
+MAINTENANCE = 2
+DAY = 24 * HOUR
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory):
+    with deployed_scene(tmp_path_factory.mktemp("scene")) as scene:
+        yield scene
+
+
+@pytest.fixture
+def scene(deployed):
+    with deployed.fresh():
+        yield deployed
+
+
+def pushes(scene):
+    """(asset, nonce) of every line that was ever pushed."""
+    query = {"fromBlock": "0x0", "toBlock": "latest", "topics": [PUSHED]}
+    lines = []
+    for log in scene.client.request("eth_getLogs", query):
+        words = [log["data"][2:][i : i + 64] for i in range(0, len(log["data"]) - 2, 64)]
+        lines += [(int(word, 16) >> 72, int(word, 16) & 0xFFFFFFFF) for word in words[3:]]
+    return lines
+
+
+# --- 11: killed -----------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """As final as a signal, for what is in this process."""
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("arrow", ARROWS)
+def test_fault_11_killed_at_an_arrow(scene, tmp_path, arrow, number):
+    """At the first or second time it comes there; then started anew."""
+    left = [number]
+
+    def at(name):
+        left[0] -= name == arrow
+        if left[0] == 0:
+            raise Killed
+
+    stand = scene.keeper(tmp_path, arrow=at)
+    scene.at(START)
+    try:
+        stand.rounds()
+        assert left[0] > 0  # it never came there so often
+    except Killed:
+        stand.journal.close()
+    stand = scene.keeper(tmp_path)
+    stand.rounds()
+    time.sleep(0.06)  # what was signed but never sent is given up, or replaced
+    clock = stand.journal._now
+    stand.journal._now = lambda: clock() + 5
+    stand.rounds()
+    assert scene.line(BTC)[0] == 50_000
+    assert scene.price(BTC)[0] == 20_000 * WAD
+    assert len(pushes(scene)) == len(set(pushes(scene))) == 3
+    assert scene.sent_by(SENDER) == 3
+    assert stand.rounds() == 0
+
+
+@pytest.mark.parametrize("arrow", ["simulate", "sign", "send"])
+def test_fault_11_kill_minus_9(scene, tmp_path, arrow):
+    """A real process, a real SIGKILL, the same journal on the disk afterwards."""
+    scene.at(START)
+    command = [sys.executable, "-m", "tests.support.keeper_process"]
+    arguments = [scene.client.url, str(scene.file), str(tmp_path)]
+    killed = subprocess.run([*command, *arguments, arrow], cwd=ROOT, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    stand = scene.keeper(tmp_path)
+    before = stand.steps("report")
+    expected = {"simulate": [], "sign": ["signed"], "send": ["signed"]}
+    assert before == expected[arrow]
+    clock = stand.journal._now
+    stand.journal._now = lambda: clock() + 5
+    stand.rounds()
+    assert scene.sent_by(SENDER) == 3
+    assert len(pushes(scene)) == len(set(pushes(scene))) == 3
+    assert stand.keeper.alarms.worst == Exit.OK
+
+
+@pytest.mark.parametrize("damage", ["truncated", "garbage", "row changed", "row lost"])
+def test_fault_11_damaged_journal_is_set_aside(scene, tmp_path, damage):
+    stand = scene.keeper(tmp_path)
+    stand.at(START)
+    stand.journal.close()
+    path = next(tmp_path.glob("*.sqlite"))
+    if damage.startswith("row"):
+        verb = "update entries set epoch = 7" if "changed" in damage else "delete from entries"
+        with sqlite3.connect(path) as db:
+            db.execute(f"{verb} where id = 4")
+        db.close()
+    else:
+        content = path.read_bytes()
+        size = len(content)
+        broken = content[: size // 2] if damage == "truncated" else os.urandom(size)
+        path.write_bytes(broken)
+    stand = scene.keeper(tmp_path)
+    assert "JOURNAL" in stand.alarms()
+    assert len(list(tmp_path.glob("*.damaged-1"))) == 1
+    assert stand.steps("report") == stand.steps("push") == ["confirmed"]  # from the chain
+    assert stand.rounds() == 1  # the daily note, whose event is custody's
+    assert len(pushes(scene)) == 3
+
+
+# --- 12: two keepers ------------------------------------------------------------------------------
+
+
+def test_fault_12_second_on_the_same_machine(tmp_path):
+    lease = Lease(tmp_path / "a.lease")
+    lease.take()
+    with pytest.raises(DaemonError, match=f"holds the lease .*: process {os.getpid()}") as caught:
+        Lease(tmp_path / "a.lease").take()
+    assert caught.value.code == Exit.LEASE
+    lease.give()
+    Lease(tmp_path / "a.lease").take()
+
+
+def test_fault_12_lease_ends_with_its_process(tmp_path):
+    path = tmp_path / "a.lease"
+    script = (
+        "from pathlib import Path; from oracle.daemon.lease import Lease; import time;"
+        f"lease = Lease(Path({str(path)!r})); lease.take();"
+        "print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT) as p:
+        assert p.stdout is not None
+        assert p.stdout.readline() == b"held\n"
+        with pytest.raises(DaemonError):
+            Lease(path).take()
+        p.kill()
+        p.wait()
+    Lease(path).take()
+
+
+def test_fault_12_two_machines__interleave_harmlessly(scene, tmp_path):
+    """Same keys, same sender, two journals, rounds in turn through six hours."""
+    said = Said(severity={"BTC": 600_000, "ETH": 600_000})
+    stands = [scene.keeper(tmp_path / name, said=said) for name in ("a", "b")]
+    for hour in range(6):
+        scene.at(START + hour * HOUR)
+        for _ in range(6):
+            for stand in stands:
+                stand.keeper.round()
+        assert scene.line(BTC)[0] == (hour + 1) * 50_000
+    assert len(pushes(scene)) == len(set(pushes(scene))) == 6 * 3
+    # prices and lines six times, and a note a day of each keeper that did not see the other's
+    assert 12 <= scene.sent_by(SENDER) <= 16
+
+
+# --- 18: hostile ----------------------------------------------------------------------------------
+
+
+def legal_push(scene, keys, severity, depth, at):
+    """Signed by a quorum of stolen keys, to be mined at that time; calldata."""
+    parts = scene.parts
+    view = read_view(scene.client, parts.deployment, parts.assets)
+    lines = tuple(
+        signing.Line(asset, severity(line.severity), depth(line.depth), line.pushed)
+        for asset, line in view.lines.items()
+    )
+    asks = {line.asset: Ask(0, 1, 0, 0, bytes(32)) for line in lines}
+    terms = PushTerms(at + 600, lines, asks)
+    signed = [Signed(k.address, k.sign_message(terms.message, parts.domain)) for k in keys]
+    return push_data(terms, signed)
+
+
+@pytest.mark.parametrize("direction", ["tighten", "loosen"])
+def test_fault_18_hostile_keeper__24_hours(scene, tmp_path, direction):
+    """Every push the chain allows, as far as it allows it, for a day. Margins stay between calm and
+    storm, MM moves no faster than its clock, and in no block of a push does it move at all."""
+    config = load_config(ROOT / "scripts/config/local.toml")
+    said = Said(severity={"BTC": 500_000, "ETH": 500_000})
+    stand = scene.keeper(tmp_path, said=said)
+    scene.parts = stand.parts
+    scene.at(START)
+    stand.rounds()
+    if direction == "loosen":
+        for hour in range(1, 10):
+            stand.at(START + hour * HOUR)
+    engine = scene.deployment.addresses["engine"]
+    keys = [dev_key(index, CHAIN) for index in (3, 4)]
+    thief = Sender(scene.client, account(8), Fees(2 * GWEI, GWEI))
+    rules = config.push_rules
+    rise, fall = rules.step_up, rules.step_down
+    begin = scene.client.block_time() // HOUR * HOUR + HOUR
+    first, sizes = scene.line(BTC), {BTC: 20 * WAD, ETH: 60 * WAD}
+    bounds = {m.asset: m.brackets for m in config.markets}
+    last_mm = {asset: scene.line(asset)[3] for asset in sizes}
+    for hour in range(24):
+        at = begin + hour * HOUR
+        if direction == "tighten":
+            data = legal_push(
+                scene,
+                keys,
+                lambda s: min(10**6, s + rise),
+                lambda d: max(rules.depth_min, d - rules.depth_fall),
+                at,
+            )
+        else:
+            data = legal_push(
+                scene,
+                keys,
+                lambda s: max(0, s - fall),
+                lambda d: min(10**6, d + rules.depth_rise),
+                at,
+            )
+        pushed = scene.line(BTC)[0]
+        before = margins_at(scene, engine, sizes, at)
+        scene.client.request("evm_setNextBlockTimestamp", at)
+        scene.client.wait(thief.send(engine, data, 2_000_000))
+        assert scene.client.block_time() == at
+        to = min(10**6, pushed + rise) if direction == "tighten" else max(0, pushed - fall)
+        assert scene.line(BTC)[0] == to
+        for asset, size in sizes.items():
+            margin = scene.client.call(engine, MARGIN, asset, size, MAINTENANCE)
+            if direction == "tighten":
+                assert margin == before[asset]  # nobody becomes liquidatable by a push
+            assert margin <= before[asset]
+            notional = size * scene.price(asset)[0] // WAD
+            storm = max(b.mm_storm for b in bounds[asset])
+            assert (
+                bounds[asset][0].mm_calm * notional // 10**6
+                <= margin
+                <= storm * notional // 10**6 + 1
+            )
+            now_mm = scene.line(asset)[3]
+            assert -fall <= now_mm - last_mm[asset] <= config.clocks.severity_up + 1
+            last_mm[asset] = now_mm
+    day = scene.line(BTC)
+    assert abs(day[0] - first[0]) <= 24 * (rise if direction == "tighten" else fall)
+    if direction == "loosen":
+        assert day[3] >= first[3] - 24 * fall
+    again, line = legal_push(scene, keys, lambda s: s, lambda d: d, at), scene.line(BTC)[:3]
+    scene.client.request("evm_setNextBlockTimestamp", at + rules.min_delay - 1)
+    with pytest.raises(Reverted):  # too soon
+        scene.client.wait(thief.send(engine, again, 2_000_000))
+    assert scene.line(BTC)[:3] == line
+
+
+def margins_at(scene, engine, sizes, time):
+    """MM at that time if nobody pushes."""
+    snapshot = scene.client.request("evm_snapshot")
+    scene.at(time)
+    found = {
+        a: scene.client.call(engine, MARGIN, a, size, MAINTENANCE) for a, size in sizes.items()
+    }
+    scene.client.request("evm_revert", snapshot)
+    return found
+
+
+def test_fault_18_guardian_freezes_within_two_blocks(scene, tmp_path):
+    stand = scene.keeper(tmp_path)
+    stand.at(START)
+    scene.parts = stand.parts
+    engine = scene.deployment.addresses["engine"]
+    keys = [dev_key(index, CHAIN) for index in (3, 4)]
+    scene.at(START + HOUR)
+    begun = scene.client.head().number
+    guardian = Sender(scene.client, account(GUARDIAN), Fees(2 * GWEI, GWEI))
+    scene.client.request("evm_setAutomine", False)
+    for key in keys:
+        guardian.send(engine, FREEZE.encode(key.address), 200_000)
+    scene.client.request("evm_mine")
+    scene.client.request("evm_setAutomine", True)
+    assert scene.client.head().number - begun <= 2
+    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, START + HOUR)
+    with pytest.raises(Reverted, match="bad signer"):
+        scene.client.request("eth_call", {"to": engine, "data": "0x" + data.hex()}, "latest")
+
+
+def account(index):
+    Account.enable_unaudited_hdwallet_features()
+    return Account.from_mnemonic(MNEMONICS[0], account_path=f"m/44'/60'/0'/0/{index}")
+
+
+# --- 19: rotation ---------------------------------------------------------------------------------
+
+
+def test_fault_19_rotation_of_a_signer(scene, tmp_path):
+    """Governance replaces a signer: the old one's signature is no longer asked for, the new one's
+    counts, and no message fails in between."""
+    stand = scene.keeper(tmp_path / "a")
+    stand.at(START)
+    settings = scene.deployment.addresses["settings"]
+    timelock = scene.deployment.addresses["timelock"]
+    new = account(7).address
+    old = account(4).address
+    listed = sorted([account(3).address, account(5).address, new], key=lambda a: int(a, 16))
+    scene.client.request("anvil_impersonateAccount", timelock)
+    scene.client.request("anvil_setBalance", timelock, hex(10**18))
+    data = Function("set_signers(address[],uint256)").encode(listed, 2)
+    call = {"from": timelock, "to": settings, "data": "0x" + data.hex(), "gas": hex(10**6)}
+    assert scene.client.wait(scene.client.request("eth_sendTransaction", call))
+    assert stand.at(START + 60) == 1  # two of three remain
+    report = [e for e in stand.journal.entries() if e["step"] == "signed"][-1]
+    assert set(report["body"]["signers"]) == {account(3).address, account(5).address}
+    with pytest.raises(DaemonError, match=f"{old} is no signer of the engine"):
+        scene.keeper(tmp_path / "b")
+    rotated = scene.keeper(tmp_path / "c", signers=(3, 5, 7))
+    assert rotated.at(START + 120) >= 1
+    reports = [e for e in rotated.journal.entries() if e["step"] == "signed"]
+    assert new in reports[0]["body"]["signers"]
+
+
+# --- signers in processes of their own ------------------------------------------------------------
+
+
+def test_remote_signers__and_one_that_is_dead(scene, tmp_path):
+    stand = scene.keeper(tmp_path)
+    local = stand.keeper.panel.signers
+    servers = [SignerServer(signer, "127.0.0.1", 0) for signer in local[:2]]
+    for server, signer in zip(servers, local[:2], strict=True):
+        signer.look = stand.parts.view
+        server.start()
+    dead = RemoteSigner("http://127.0.0.1:9", local[2].address)
+    signers = [
+        RemoteSigner(s.url, signer.address) for s, signer in zip(servers, local, strict=False)
+    ]
+    stand.keeper.panel = type(stand.keeper.panel)([*signers, dead], stand.parts.domain)
+    assert stand.at(START) == 3
+    assert scene.line(BTC)[0] == 50_000
+    assert "gives no answer" in stand.stream.getvalue()
+    servers[0].close()
+    assert stand.at(START + 60) == 0
+    assert stand.keeper.alarms.worst in (Exit.SOURCE, Exit.QUORUM)
+    servers[1].close()
+
+
+def test_one_signer_disagrees__it_is_outvoted_and_says_why(scene, tmp_path):
+    tellers = [Said(), Said(), Said(severity={"BTC": 900_000, "ETH": 0})]
+    tellers[2].prices = {"BTC": 20_900 * WAD, "ETH": 2_000 * WAD}
+    tellers[2].severity = {"BTC": 0, "ETH": 0}
+    stand = scene.keeper(tmp_path, said=tellers)
+    assert stand.at(START) == 3
+    assert scene.price(BTC)[0] == 20_000 * WAD
+    assert scene.line(BTC)[0] == 50_000
+    text = stand.stream.getvalue()
+    assert "its prices are far from the median" in text
+    assert "severity 50000, its own is 0" in text
+
+
+# --- 23: stalls -----------------------------------------------------------------------------------
+
+
+def test_fault_23_missed_times_are_skipped(scene, tmp_path):
+    stand = scene.keeper(tmp_path)
+    stand.at(START)
+    assert stand.at(START + 600) == 1  # nine missed, one sent
+    skipped = [e["count"] for e in stand.events() if e["event"] == "epochs skipped"]
+    assert skipped == [9]
+    assert scene.price(BTC)[1] == START + 600
+    assert stand.steps("report").count("signed") == 2
+
+
+# --- 24: dry --------------------------------------------------------------------------------------
+
+
+def test_fault_24_dry_run_is_byte_identical(scene, tmp_path):
+    """Beside a keeper that sends, on the same tape: what it would send is what is sent."""
+    said = Said()
+    would = []
+    with FaultProxy(scene.client.url) as proxy:
+        live = scene.keeper(tmp_path / "live", proxy.url, said=said)
+        dry = scene.keeper(tmp_path / "dry", said=said, dry_run=would.append)
+        compared = 0
+        for step in range(14):
+            said.prices["BTC"] += (-1) ** step * 37 * WAD
+            said.severity["BTC"] = 40_000 * (step // 5)
+            scene.at(START + step * 300)
+            for _ in range(5):
+                would.clear()
+                dry.keeper.round()
+                if not live.keeper.round():
+                    break
+                sent = TypedTransaction.from_bytes(HexBytes(proxy.raw[-1])).as_dict()
+                kinds = [p for p in would if p.data == bytes(sent["data"])]
+                assert len(kinds) == 1
+                assert bytes(sent["to"]).hex() == kinds[0].to[2:].lower()
+                compared += 1
+    assert compared >= 16
+    assert not list((tmp_path / "dry").glob("*.sqlite"))
+
+
+# --- latency --------------------------------------------------------------------------------------
+
+
+def test_price_tick_to_submitted(scene, tmp_path):
+    """[ms] median over reports, from the journal."""
+    stand = scene.keeper(tmp_path)
+    for step in range(21):
+        stand.at(START + step * 60)
+    latencies = sorted(stand.journal.latencies("report"))
+    assert len(latencies) == 21
+    median = latencies[10]
+    print(f"tick to submitted: median {median} ms, worst {latencies[-1]} ms")
+    assert median <= 300
+
+
+# --- all of it, as operated -----------------------------------------------------------------------
+
+PHRASE = "a passphrase for tests"
+
+
+class Operator:
+    """Keystores, files and processes as docs/operate.md has them."""
+
+    def __init__(self, scene, folder):
+        self.scene, self.folder = scene, folder
+        phrase = self.write("phrase", PHRASE)
+        for index in (3, 4, 9):
+            content = Account.encrypt(account(index).key, PHRASE, iterations=2)
+            self.write(f"{index}.json", json.dumps(content))
+        self.common = (
+            f'deployment = "{scene.file}"\nnodes = ["{scene.client.url}"]\n'
+            'sources = { factory = "tests.support.keeper_stage:live_sources" }\n'
+            'markets = { BTC = "BTC", ETH = "ETH", WETH = "ETH" }\n'
+        )
+        self.key = f'passphrase_file = "{phrase}"\n'
+        self.processes = []
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    def start(self, *arguments):
+        command = [sys.executable, "-m", "oracle", *map(str, arguments)]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=ROOT, stderr=pipe, stdout=pipe, text=True)
+        self.processes.append(process)
+        return process
+
+    def serve(self, index):
+        """A signer's process; its url."""
+        text = f'{self.common}[[signers]]\nkeystore = "{index}.json"\n{self.key}'
+        path = self.write(f"signer-{index}.toml", f"{text}[listen]\nport = 0\n")
+        process = self.start("signer", "serve", "--config", path)
+        return json.loads(process.stderr.readline())["url"]
+
+    def keeper_file(self, urls):
+        text = f'{self.common}state = "state"\n'.replace("markets", 'log_level = "info"\nmarkets')
+        for index, url in urls.items():
+            text += f'[[signers]]\nurl = "{url}"\naddress = "{account(index).address}"\n'
+        text += f'[sender]\nkeystore = "9.json"\n{self.key}'
+        text += "[timing]\nround_every = 0.2\n[sending]\nconfirmations = 1\n"
+        return self.write("keeper.toml", text)
+
+    def stop(self):
+        """Everything that was said by all processes."""
+        for process in self.processes:
+            process.terminate()
+        return [process.communicate(timeout=20) for process in self.processes]
+
+
+@pytest.fixture
+def operator(tmp_path):
+    with deployed_scene(tmp_path, int(time.time()) - 7_200) as scene:
+        scene.client.request("evm_mine", {"timestamp": int(time.time())})
+        scene.client.request("evm_setIntervalMining", 1)
+        yield Operator(scene, tmp_path)
+
+
+def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
+    """Two signers and a keeper, each a process with keystores; a minute's work; SIGTERM. Then
+    status, a second keeper, and every line that was said is searched for keys."""
+    scene = operator.scene
+    urls = {index: operator.serve(index) for index in (3, 4)}
+    path = operator.keeper_file(urls)
+    dry = operator.start("run", "--config", path, "--once", "--dry-run")
+    would = dry.communicate(timeout=60)[0]
+    assert dry.returncode == 0
+    assert json.loads(would)["kind"] == "report"
+    keeper = operator.start("run", "--config", path)
+    lines = []
+    while not any('"kind": "release"' in line and "confirmed" in line for line in lines):
+        lines.append(keeper.stderr.readline())
+        assert lines[-1], lines
+    second = operator.start("run", "--config", path)
+    refused = second.communicate(timeout=20)[1]
+    assert "Another keeper holds the lease" in refused
+    assert second.returncode == Exit.LEASE
+    status = [sys.executable, "-m", "oracle", "status", "--config", str(path)]
+    seen = subprocess.run([*status, "--json"], capture_output=True, text=True, cwd=ROOT)
+    found = json.loads(seen.stdout)
+    assert found["assets"][0]["severity"] == 50_000
+    assert found["assets"][0]["severity_asked"] == 100_000
+    assert len(found["last_signers"]) == 2
+    assert found["heartbeat_age"] < 60
+    assert found["latency_ms"] > 0
+    shown = subprocess.run(status, capture_output=True, text=True, cwd=ROOT)
+    assert "BTC" in shown.stdout
+    assert shown.returncode == 0
+    keeper.send_signal(signal.SIGTERM)
+    assert keeper.wait(timeout=20) == 0
+    operator.processes = [p for p in operator.processes if p not in (keeper, second, dry)]
+    said = [
+        *lines,
+        keeper.stderr.read(),
+        keeper.stdout.read(),
+        refused,
+        seen.stdout,
+        shown.stdout,
+        would,
+    ]
+    said += [text for pair in operator.stop() for text in pair]
+    said += [p.read_text() for p in operator.folder.glob("state/*.json")]
+    said += [
+        p.read_bytes().decode(errors="replace") for p in operator.folder.glob("state/*.sqlite*")
+    ]
+    everything = "".join(said).lower()
+    for index in (3, 4, 9):
+        assert bytes(account(index).key).hex() not in everything
+    assert PHRASE not in everything
+    assert "traceback" not in everything
+    assert scene.line(BTC)[0] == 50_000
+
+
+def test_replay_on_a_local_node(tmp_path):
+    """`oracle run --replay`, out of the box: two hours of 12 March 2020."""
+    with deployed_scene(tmp_path, int(time.time())) as scene:
+        command = [sys.executable, "-m", "oracle", "run", "--replay", "2020-03-12", "--hours", "2"]
+        where = ["--node", scene.client.url, "--deployment", str(scene.file)]
+        done = subprocess.run(
+            [*command, *where, "--state", str(tmp_path / "state")],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "24 reports and " in done.stdout
+        assert scene.line(BTC)[0] > 0
+        assert 7_000 * WAD < scene.price(BTC)[0] < 9_000 * WAD
