@@ -1,11 +1,13 @@
 """Whether the books close: every claim, read from storage word by word, against the tokens held.
 
-    tokens + D_h = Σ over accounts (cash + Σ V) + fees + interest + dust
+    T + D_h = Σ over accounts (cash + Σ V) + fees + interest + dust
+    tokens in custody = T + insurance + restored for tickets + waiting for receivers
 
 V is what an account is shown (rounded down), dust what all roundings left: for each position its
 exact value less V, for each market what its own books hold beyond its sides' exact value. Nothing
 is taken from the left side, so the difference, which must be zero, is a check. The lens counts the
-same in another way, from the sides' totals, and must agree.
+same in another way, from the sides' totals, and must agree. The rings of the backstop vault are
+accounts like any other.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from oracle.engine import positions, sides
 from oracle.engine.positions import Market
@@ -28,8 +30,12 @@ Finals = Mapping[tuple[bool, int], int]
 class Books:
     """All in USD wad unless said otherwise."""
 
-    tokens: int  # settlement tokens in the ledger's possession
+    tokens: int  # T: settlement tokens in custody less what is held apart
     deficit: int  # D_h, socialised
+    tickets: int  # R, unpaid parts of withdrawals
+    insurance: int  # held apart for the insurance fund
+    restored: int  # held apart for tickets
+    waiting: int  # held apart for receivers
     cash: int  # Σ of all accounts
     value: int  # Σ of all positions, as shown
     fees: int
@@ -50,6 +56,16 @@ class Books:
         return self.tokens / (self.tokens + self.deficit) if self.deficit else 1.0
 
 
+class Apart(NamedTuple):
+    """What custody says it owes, and what it holds for others than accounts. [USD wad]"""
+
+    deficit: int
+    tickets: int
+    insurance: int
+    restored: int
+    waiting: int
+
+
 @dataclass(frozen=True)
 class Words:
     """What was read."""
@@ -59,9 +75,14 @@ class Words:
     markets: dict[int, Market]
     finals: dict[int, dict[tuple[bool, int], int]]
     g: dict[int, int]  # mark less funding by market [USD wad]
-    tokens: int
-    deficit: int
+    held: int  # settlement tokens in custody
+    apart: Apart
     interest: int
+
+    @property
+    def tokens(self) -> int:
+        """T."""
+        return self.held - self.apart.insurance - self.apart.restored - self.apart.waiting
 
 
 def close_books(venue: Venue, accounts: Sequence[int]) -> Books:
@@ -97,11 +118,11 @@ def count(words: Words) -> Books:
             totals[key] = totals.get(key, 0) + abs(position.scaled)
     dust = exact - value + sum(_market_dust(words, market) for market in words.markets)
     claims = cash + value + fees + words.interest
-    error = words.tokens + words.deficit - claims - dust
+    error = words.tokens + words.apart.deficit - claims - dust
     left = _ended_dust(words, error, len(words.accounts))
     return Books(
         tokens=words.tokens,
-        deficit=words.deficit,
+        **words.apart._asdict(),
         cash=cash,
         value=value,
         fees=fees,
@@ -149,7 +170,7 @@ def unpack_market(sides_word: int, cuts: tuple[int, int], tally: int) -> Market:
 
 
 def _read(venue: Venue, accounts: Sequence[int]) -> Words:
-    ledger, markets = venue.ledger, list(venue.markets.values())
+    ledger, markets = venue.ledger, list(venue.listed.values())
     pairs = [(account, market) for account in accounts for market in markets]
     calls = [ledger.ask("account_word", account) for account in accounts]
     calls += [ledger.ask("position_word", account, market) for account, market in pairs]
@@ -158,16 +179,16 @@ def _read(venue: Venue, accounts: Sequence[int]) -> Words:
     position_words = {pair: next(answers) for pair in pairs}
     found = {market: _read_market(venue, market) for market in markets}
     quotes = {market: venue.ask(venue.engine, "quote", market) for market in markets}
-    _, deficit, _, interest = venue.ask(ledger, "custody_totals")
+    totals = venue.totals()
     return Words(
         accounts=account_words,
         positions=position_words,
         markets=found,
         finals={market: _read_finals(venue, market, found[market]) for market in markets},
         g={market: quote[0] - quote[1] for market, quote in quotes.items()},
-        tokens=venue.ask(venue.cash, "balanceOf", ledger.address) * UNIT_WAD,
-        deficit=deficit,
-        interest=interest,
+        held=venue.ask(venue.cash, "balanceOf", venue.custody.address) * UNIT_WAD,
+        apart=Apart(*totals[1:]),
+        interest=venue.ask(ledger, "interest_collected"),
     )
 
 
@@ -239,10 +260,10 @@ def _total_mismatches(words: Words, totals: Mapping[tuple[int, bool], int]) -> l
 
 def _lens_mismatches(words: Words, lens: Sequence[Any]) -> list[str]:
     """What `Lens.solvency` says otherwise."""
-    tokens, surplus, deficit, _, interest, fees, _, rows = lens
-    pairs = {
-        "tokens": (tokens + surplus, words.tokens),
-        "deficit": (deficit, words.deficit),
+    tokens, *apart, interest, fees, _, rows = lens
+    pairs: dict[str, tuple[Any, Any]] = {
+        "tokens": (tokens, words.tokens),
+        "what is held apart": (tuple(apart), tuple(words.apart)),
         "interest": (interest, words.interest),
         "fees": (fees, sum(market.fees for market in words.markets.values())),
     }

@@ -22,10 +22,13 @@ WAD: Final = 10**18
 PPM: Final = 1_000_000
 BLUE, RED, AMBER, GREY = "#1f5fa8", "#c8372d", "#d98e04", "#8b95a1"
 SEVERITY, SETTLING = "#e9b6b0", "#f6ecd2"
-TAKEN, CLOSED = "#f0a43c", "#5b1331"  # on the price: a partial take-over, a position closed
+# On the price: a partial take-over, a book taken by the vault, a position closed.
+TAKEN, VAULT, CLOSED = "#f0a43c", "#2f8f5b", "#5b1331"
+DOTS: Final = {2: VAULT, 3: CLOSED}
 STATE_COLOURS: Final = ("#5b9a6f", "#f0c24b", "#ec8a3a", "#cf4040", "#5b1331", "#dfe3e8")
 LINE_COLOURS: Final = ("#1f5fa8", "#c8372d", "#2f8f5b", "#8a4fb0", "#d98e04", "#3b8ea5")
 NO_REPORTS: Final = "no report reaches the chain"
+BAR: Final = 0.78  # of its slot, in a waterfall
 LARGEST: Final = len(LINE_COLOURS)
 Span = tuple[int, int]
 
@@ -114,7 +117,54 @@ def payers_chart(rows: Sequence[tuple[str, str, float, str]]) -> str:
     return drawing(16 + height * len(rows), parts, "Who paid what")
 
 
+def waterfall_chart(total: tuple[str, float], rows: Sequence[tuple[str, float, str]]) -> str:
+    """What was lost, and who paid it, each bar beginning where the one before it ends.
+
+    Args:
+        total: label and USD.
+        rows: (label, USD, colour), which sum to it.
+    """
+    label, most = total
+    top, bottom, left = 34.0, 250.0, 40.0
+    slot = (WIDTH - 2 * left) / (len(rows) + 1)
+    height = (bottom - top) / (most or 1.0)
+    parts = [_bar(left, slot, top, bottom, "#46515e", label, f"{most:,.2f} USD")]
+    left_over = most
+    for i, (what, amount, colour) in enumerate(rows, 1):
+        x = left + i * slot
+        high, low = bottom - left_over * height, bottom - (left_over - amount) * height
+        share = f"{amount:,.2f} USD, {100 * amount / (most or 1.0):.1f} ¢"
+        parts.append(
+            f'<line class="day" x1="{x - slot * (1 - BAR):.1f}" x2="{x:.1f}" '
+            f'y1="{high:.1f}" y2="{high:.1f}"/>'
+        )
+        parts.append(_bar(x, slot, high, low, colour, what, share, bottom))
+        left_over -= amount
+    parts.append(f'<line class="day" x1="{left}" x2="{WIDTH - left}" y1="{bottom}" y2="{bottom}"/>')
+    return drawing(bottom + 34, parts, "Who paid the loss, one after the other")
+
+
 # --- internals ----------------------------------------------------------------------------------
+
+
+def _bar(
+    x: float,
+    slot: float,
+    high: float,
+    low: float,
+    colour: str,
+    what: str,
+    amount: str,
+    base: float | None = None,
+) -> str:
+    """One bar of a waterfall, its amount above it and its name below the base line."""
+    middle = x + slot * BAR / 2
+    return (
+        f'<rect x="{x:.1f}" y="{high:.1f}" width="{slot * BAR:.1f}" '
+        f'height="{max(low - high, 1.5):.1f}" rx="2" fill="{colour}"/>'
+        + text(middle, high - 7, amount, "label middle")
+        + text(middle, (base or low) + 18, what, "tick middle")
+    )
 
 
 def _backdrop(area: Panel, times: Sequence[int], path: MarketPath, silence: Span | None) -> str:
@@ -132,7 +182,11 @@ def _price_panel(
 ) -> list[str]:
     ticks = [(v, f"{v:,.0f}") for v in round_ticks(area.y.low, area.y.high)]
     keys = [(GREY, "recorded"), (BLUE, "mark on the chain"), (SETTLING, "settling")]
-    keys += [(TAKEN, "partial take-over"), (CLOSED, "closed in step 3")]
+    keys += [
+        (TAKEN, "partial take-over"),
+        (VAULT, "taken by the vault"),
+        (CLOSED, "closed at mark"),
+    ]
     return [
         area.frame(f"{symbol} price, USD", ticks),
         area.line(times, price, "grey"),
@@ -144,7 +198,7 @@ def _price_panel(
 def _acts(area: Panel, acts: Sequence[Liquidation]) -> list[str]:
     """A dot each, at its time and mark; what was closed lies on top."""
     return [
-        area.dot(act.time, act.mark / WAD, CLOSED if act.step == 3 else TAKEN, act.step == 3)
+        area.dot(act.time, act.mark / WAD, DOTS.get(act.step, TAKEN), act.step in DOTS)
         for act in sorted(acts, key=lambda act: act.step)
     ]
 

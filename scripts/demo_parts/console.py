@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,20 @@ from rich.table import Column, Table
 
 from scripts.demo_parts.venue import WAD, Market
 
+PAYERS: Final = {
+    "insured": "insurance fund",
+    "charged": "charged to the opposite side",
+    "socialised": "socialised",
+}
+SECOND_ACT: Final = {
+    "loss": "second act, staged: loss",
+    "reward": "  + reward of who resolved",
+    "to_vault": "  + payment to the vault",
+    "own": "  = a the accounts themselves",
+    "insured": "  + b insurance fund",
+    "charged": "  + c charged to the opposite side",
+    "socialised": "  + d socialised, then restored",
+}
 NOTE: Final = Column(ratio=1, no_wrap=True, overflow="ellipsis")
 
 
@@ -99,14 +114,27 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, label in (("collateral", "0 collateral"), ("partial", "1 partial take-overs")):
         step = waterfall[name]
         yield f"step {label}", f"{step['count']}, {float(step['notional']):,.0f} USD"
-    closed = waterfall["opposite_side"]
-    yield (
-        "step 3 accounts closed",
-        f"{closed['accounts']}, {float(closed['notional']):,.0f} USD",
-    )
-    yield "deficit", f"{float(closed['deficit']):,.0f} USD"
-    yield "  charged to the opposite side", f"{float(closed['charged']):,.0f} USD"
-    yield "  socialised", f"{float(closed['socialised']):,.0f} USD"
+    for name, label in (("vault", "2 taken by the vault"), ("opposite_side", "3 closed at mark")):
+        step = waterfall[name]
+        yield f"step {label}", f"{step['accounts']} accounts, {float(step['notional']):,.0f} USD"
+    funding = waterfall["funding"]
+    yield "deficit", f"{float(funding['deficit']):,.0f} USD"
+    for name, label in PAYERS.items():
+        yield f"  {label}", f"{float(funding[name]):,.0f} USD"
     yield "conservation error", f"{report['conservation_error_wei']} wei"
     yield "dust", f"{report['dust_wei']:,} wei"
-    yield "seconds: set-up, replay", f"{report['setup_seconds']}, {report['seconds']}"
+    yield from _second_act(report["second_act"])
+    parts = ("setup_seconds", "seconds", "act_two_seconds")
+    yield "seconds: set-up, replay, second act", ", ".join(f"{report[part]}" for part in parts)
+
+
+def _second_act(act: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The loss of all who were resolved in it, and who paid: every digit, so that it sums."""
+    totals = act["totals"]
+    for part, label in SECOND_ACT.items():
+        yield label, f"{Decimal(totals[part]):,f} USD"
+    ratios = [each["ratio"] for each in act["solvency_path"]]
+    yield "  h: lowest, last", f"{min(ratios):.6f}, {ratios[-1]:.6f}"
+    yield "  parts less loss", f"{act['waterfall_error_wei']} wei"
+    yield "  lens less what happened", f"{act['prediction_error_wei']} wei"
+    yield "  conservation error", f"{act['conservation_error_wei']} wei"

@@ -22,6 +22,7 @@ class Happened:
     name: str
     values: dict[str, Any]
     time: int  # [s] of the block
+    transaction: str = ""  # hash
 
 
 class Event:
@@ -89,5 +90,6 @@ def read_events(
             contract = contracts.get(log["address"].lower())
             event = contract.events.get(log["topics"][0]) if contract else None
             if contract and event:
-                found.append(Happened(contract.name, event.name, event.decode(log), time))
+                values, sent = event.decode(log), receipt["transactionHash"]
+                found.append(Happened(contract.name, event.name, values, time, sent))
     return found

@@ -7,7 +7,9 @@ from dataclasses import astuple
 from itertools import count
 from typing import Any, Final
 
+from oracle.chain import Sender
 from oracle.signing import Order, Signature, sign
+from scripts.demo_parts.contracts import Contract
 from scripts.demo_parts.venue import AFTERMATH, UNKNOWN, WAD, Market, Person, Venue
 
 SPREAD: Final = 500  # [ppm] a market maker's distance from the mark
@@ -61,6 +63,18 @@ class Desk:
                 return True
         return False
 
+    def work_off(self, manager: Sender, symbol: str, size: int, view: Market) -> bool:
+        """The vault's manager sells (buys, where `size` is negative) a ring's position to a maker.
+
+        At most half a per cent from the mark, and within a daily loss: the vault's own limits.
+        """
+        for maker in self._by_inventory(symbol, -size):
+            order, signature = self._quote(maker, symbol, size, view)
+            args = (astuple(order), signature.packed, abs(size))
+            if self._send(manager, self._venue.vault, "reduce", args, "reduce ring"):
+                return True
+        return False
+
     # --- internals -------------------------------------------------------------------------------
 
     def _quote(
@@ -85,11 +99,17 @@ class Desk:
             reduce_only=reduce_only,
         )
 
-    def _submit(self, sender: Any, function: str, args: tuple[Any, ...], kind: str) -> bool:
-        node, gateway = self._venue.node, self._venue.gateway
-        if not node.is_allowed(sender, gateway, function, *args):
+    def _submit(self, sender: Sender, function: str, args: tuple[Any, ...], kind: str) -> bool:
+        return self._send(sender, self._venue.gateway, function, args, kind)
+
+    def _send(
+        self, sender: Sender, contract: Contract, function: str, args: tuple[Any, ...], kind: str
+    ) -> bool:
+        """If the chain would allow it now."""
+        node = self._venue.node
+        if not node.is_allowed(sender, contract, function, *args):
             return False
-        node.send(sender, gateway.address, gateway.data(function, *args), kind)
+        node.send(sender, contract.address, contract.data(function, *args), kind)
         return True
 
     def _by_inventory(self, symbol: str, size: int) -> list[Person]:

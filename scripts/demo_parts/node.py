@@ -25,6 +25,11 @@ class Counts:
     failed: Counter[str] = field(default_factory=Counter)  # by reason
     refused: Counter[str] = field(default_factory=Counter)  # asked beforehand, by reason
 
+    def copy(self) -> Counts:
+        """As it stands now."""
+        parts = (self.sent, self.gas, self.failed, self.refused)
+        return Counts(*(each.copy() for each in parts))
+
 
 class Node:
     """Sends transactions and mines them; tells listeners what happened."""
@@ -35,7 +40,7 @@ class Node:
         self.time = client.block_time()
         self._pending: dict[str, str] = {}  # hash -> kind
         self._contracts: dict[str, Contract] = {}
-        self._listeners: list[Listener] = []
+        self.listeners: list[Listener] = []
 
     def watch(self, contract: Contract) -> None:
         """Decode what this contract logs."""
@@ -43,7 +48,7 @@ class Node:
 
     def listen(self, listener: Listener) -> None:
         """Call with every event of the watched contracts."""
-        self._listeners.append(listener)
+        self.listeners.append(listener)
 
     def mine_on_demand(self) -> None:
         """From now on, transactions wait for `mine`."""
@@ -92,7 +97,7 @@ class Node:
             raise DemoError(f"{len(self._pending)} transactions did not fit into their block.")
         events = read_events(receipts, self._contracts, self.time)
         for event in events:
-            for listener in self._listeners:
+            for listener in self.listeners:
                 listener(event)
         return events
 

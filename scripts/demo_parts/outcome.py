@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from scripts.demo_parts import act_outcome
 from scripts.demo_parts.books import Books
 from scripts.demo_parts.cast import SEED
+from scripts.demo_parts.closing import closing_problems, closing_report, moment, usd
 from scripts.demo_parts.errors import DemoError
 from scripts.demo_parts.incident import Silence
 from scripts.demo_parts.node import Counts
 from scripts.demo_parts.plan import HOURLY, STEP, Plan
 from scripts.demo_parts.recorder import STATES, Liquidation, MarketPath, Recorder
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 WAD: Final = 10**18
 LEAST_TAKES: Final = 10
-STEPS: Final = {0: "collateral", 1: "partial", 3: "opposite_side"}
+STEPS: Final = {0: "collateral", 1: "partial", 2: "vault", 3: "opposite_side"}
 AMOUNTS: Final = {
     0: ("notional", "payment", "discount"),
     1: ("notional", "discount", "fee"),
+    2: ("notional", "payment", "loss", "deficit", "insured", "charged"),
     3: ("notional", "loss", "deficit", "insured", "charged"),
 }
-
-
-def usd(amount: int) -> str:
-    """USD wad as an exact decimal string."""
-    text = f"{Decimal(amount).scaleb(-18):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def moment(time: int) -> str:
-    """ISO 8601, UTC."""
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+FUNDING: Final = ("returned", "reward", "deficit", "insured", "charged", "socialised")
 
 
 def make_report(
@@ -44,6 +36,7 @@ def make_report(
     books: Books,
     counts: Counts,
     *,
+    second: dict[str, Any],
     names: Mapping[int, str],
     silence: Silence | None,
     turned_away: int,
@@ -52,8 +45,10 @@ def make_report(
     """Everything, JSON-able.
 
     Args:
-        names: of all accounts.
-        seconds: set-up and replay.
+        counts: of the first act.
+        second: the second act's report.
+        names: of all accounts of the first act.
+        seconds: set-up, replay and second act.
     """
     return {
         "schema": SCHEMA,
@@ -64,6 +59,7 @@ def make_report(
         "seed": SEED,
         "seconds": round(seconds["replay"], 1),
         "setup_seconds": round(seconds["setup"], 1),
+        "act_two_seconds": round(seconds["act_two"], 1),
         "accounts": len(names),
         "markets": [
             _market(asset, symbol, recorder.paths[symbol])
@@ -85,11 +81,8 @@ def make_report(
             {
                 "time": moment(each.time),
                 "account": names[each.account],
-                "returned": usd(each.returned),
-                "deficit": usd(each.deficit),
-                "insured": usd(each.insured),
-                "charged": usd(each.charged),
-                "socialised": usd(each.socialised),
+                "step": each.step,
+                **{what: usd(getattr(each, what)) for what in FUNDING},
             }
             for each in recorder.resolutions
         ],
@@ -101,19 +94,8 @@ def make_report(
             "names": list(STATES),
             "most": {name: max(row[i] for row in recorder.states) for i, name in enumerate(STATES)},
         },
-        "solvency": {
-            "ratio": books.solvency,
-            "tokens": usd(books.tokens),
-            "deficit": usd(books.deficit),
-            "cash": usd(books.cash),
-            "positions_value": usd(books.value),
-            "fees": usd(books.fees),
-            "interest": usd(books.interest),
-            "positions": books.positions,
-            "disagreements": list(books.mismatches),
-        },
-        "dust_wei": books.dust,
-        "conservation_error_wei": books.error,
+        **closing_report(books),
+        "second_act": second,
     }
 
 
@@ -121,14 +103,11 @@ def problems(report: Mapping[str, Any], *, whole: bool = True) -> list[str]:
     """What the demo promised and did not show, one clause each.
 
     Args:
-        whole: the replay had its full length; of a part only the books are asked for.
+        whole: the replay had its full length; of a part only the books and the second act are
+            asked for, whose size follows from the fees of the first.
     """
-    found = []
-    if report["conservation_error_wei"] != 0:
-        found.append(f"the books are {report['conservation_error_wei']} wei off")
-    if report["dust_wei"] < 0:
-        found.append(f"the dust is negative ({report['dust_wei']} wei)")
-    found += [f"the books disagree on {what}" for what in report["solvency"]["disagreements"]]
+    found = closing_problems(report)
+    found += act_outcome.problems(report["second_act"], whole=whole)
     if not whole:
         return found
     if all(m["severity"]["lowest"] == m["severity"]["highest"] for m in report["markets"]):
@@ -136,8 +115,8 @@ def problems(report: Mapping[str, Any], *, whole: bool = True) -> list[str]:
     takes = report["waterfall"]["partial"]["count"]
     if takes < LEAST_TAKES:
         found.append(f"there were {takes} partial take-overs instead of at least {LEAST_TAKES}")
-    if Decimal(report["waterfall"]["opposite_side"]["charged"]) == 0:
-        found.append("nothing was charged to an opposite side")
+    if Decimal(report["waterfall"]["funding"]["deficit"]) == 0:
+        found.append("no account had a deficit")
     return found
 
 
@@ -213,10 +192,10 @@ def _waterfall(recorder: Recorder) -> dict[str, Any]:
         totals[name] = {"step": step, "count": len(rows)}
         for amount in AMOUNTS[step]:
             totals[name][amount] = usd(sum(row.amounts[amount] for row in rows))
-    totals["opposite_side"] |= {
-        "accounts": len(recorder.resolutions),
-        "returned": usd(sum(each.returned for each in recorder.resolutions)),
-        "socialised": usd(sum(each.socialised for each in recorder.resolutions)),
+    for step in (2, 3):
+        totals[STEPS[step]]["accounts"] = sum(e.step == step for e in recorder.resolutions)
+    totals["funding"] = {"accounts": len(recorder.resolutions)} | {
+        what: usd(sum(getattr(each, what) for each in recorder.resolutions)) for what in FUNDING
     }
     return totals
 

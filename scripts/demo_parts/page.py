@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any, Final
 
+from scripts.demo_parts import act_page
 from scripts.demo_parts.charts import equity_chart, market_chart, payers_chart, states_chart
+from scripts.demo_parts.markup import chart, dollars, section, some, table
 from scripts.demo_parts.recorder import Recorder
 
-STEP_NAMES: Final = {0: "0 collateral", 1: "1 partial", 3: "3 opposite side"}
+STEP_NAMES: Final = {0: "0 collateral", 1: "1 partial", 2: "2 vault", 3: "3 opposite side"}
 TITLES: Final = {
     "2020-03-12": "12 March 2020",
     "2021-05-19": "19 May 2021",
     "2026-02-05": "5 February 2026",
 }
-COSTS: Final = ("discount", "fee", "deficit", "charged")
+COSTS: Final = ("discount", "fee", "payment", "deficit", "insured", "charged")
 HOUR: Final = 3_600
 GREEN, RED, AMBER, BLUE, PURPLE = "#5b9a6f", "#c8372d", "#ec8a3a", "#1f5fa8", "#5b1331"
 
@@ -30,8 +32,8 @@ TERMS: Final = {
     "Maintenance margin": "to keep a position. Follows a rise along a slope, so that holders have "
     "time.",
     "Settling": "a price is unknown or was just shaken; risk may only be reduced.",
-    "Dots": "liquidations: parts taken over at an auction, or the whole closed against the "
-    "opposite side (step 3).",
+    "Dots": "liquidations: parts taken over at an auction, the whole book taken by the backstop "
+    "vault (step 2) or closed against the opposite side (step 3).",
 }
 
 STYLE: Final = """
@@ -77,13 +79,17 @@ th:nth-child(-n+4), td:nth-child(-n+4) { text-align:left }
   margin-top:12px }
 .two td:first-child, .two th:first-child { text-align:left }
 .two td, .two th { text-align:right }
+.acts { overflow-x:auto } .acts td { white-space:normal; text-align:left; vertical-align:top }
+.acts th { text-align:left } .scroll + p { margin-top:12px }
 .slide { display:none; margin:8px 0 0; font-size:13px }
 @media (max-width:760px) {
   main { padding:20px 12px 40px } section { padding:16px 14px }
   .two { grid-template-columns:minmax(0,1fr); gap:18px 0 } .terms { grid-template-columns:1fr }
   .cards { grid-template-columns:repeat(2,minmax(0,1fr)) } .card b { font-size:18px }
   .chart { overflow-x:auto; margin:0 -14px; padding:0 14px } .chart svg { width:760px }
-  .slide { display:block } .two td, .two th { white-space:normal } }
+  .acts { overflow-x:auto } .acts td { white-space:normal; text-align:left; vertical-align:top }
+.acts th { text-align:left } .scroll + p { margin-top:12px }
+.slide { display:block } .two td, .two th { white-space:normal } }
 """
 
 
@@ -95,38 +101,41 @@ def render(report: Mapping[str, Any], recorder: Recorder, names: Mapping[int, st
             _market_section(m["symbol"], recorder, silence, _terms() if i == 0 else "")
             for i, m in enumerate(report["markets"])
         ),
-        _section(
+        section(
             "Accounts by state",
             f"The {sum(recorder.states[0])} traders at each report, before anyone acts on it. "
             "Healthy: equity of at least the initial margin. Called: less than that (a margin "
             "call), may only reduce. Liquidatable: less than maintenance margin; parts are "
-            "auctioned. Backstop: less than two thirds of it, or the auction ran out; closed in "
-            "step 3. Bankrupt: less than nothing. Liquidation takes minutes, so the last three "
-            "are thin slivers.",
-            _chart(states_chart(recorder, silence)) + _worst_hours(recorder, silence),
+            "auctioned. Backstop: less than two thirds of it, or the auction ran out; resolved in "
+            "steps 2 and 3. Bankrupt: less than nothing. Liquidation takes minutes, so the last "
+            "three are thin slivers.",
+            chart(states_chart(recorder, silence)) + _worst_hours(recorder, silence),
         ),
-        _section(
+        section(
             "Who paid what",
             "Step 0 sells collateral that is not cash. Step 1 sells parts of a position at an "
-            "auction; the account pays discount and fee. Step 3 closes what sank below two thirds "
-            "of its maintenance margin against the whole opposite side at the mark; a hole is "
-            "charged to that side as far as it is sure to own it, and what is left is shared by "
-            "all who withdraw (there is no insurance fund yet). " + _outcome(report),
-            _chart(payers_chart(_payers(report))) + _waterfall_tables(report),
+            "auction; the account pays discount and fee. What sank below two thirds of its "
+            "maintenance margin goes in step 2 to the backstop vault, which is paid from what is "
+            "left of the margin, as far as its rings have room, and in step 3 is closed against "
+            "the whole opposite side at the mark. A hole is paid by the insurance fund up to the "
+            "market's bucket, then charged to the opposite side as far as it is sure to own it; "
+            "what is left is shared by all who withdraw. " + _outcome(report),
+            chart(payers_chart(_payers(report))) + _waterfall_tables(report),
         ),
-        _section(
+        *act_page.sections(report),
+        section(
             "Largest accounts",
             "What they own at the mark, from the first deposit on. Names are cross or isolated "
             "and a number; a line that falls to zero has lost everything.",
-            _chart(equity_chart(recorder, names, silence)),
+            chart(equity_chart(recorder, names, silence)),
         ),
-        _section(
+        section(
             f"Liquidations ({len(report['liquidations'])})",
             "Sizes are of the account's position (or of collateral sold), positive if long, in "
             "units of the market; all else in USD. The price is what the taker paid.",
             _liquidations(report["liquidations"]),
         ),
-        _section(
+        section(
             "On the chain",
             "Whoever acts asks first whether the chain would allow it; what it would refuse is not "
             "sent, and counted with the reason.",
@@ -163,6 +172,10 @@ def _introduction(report: Mapping[str, Any]) -> str:
             f"({incident['market']}) fell below its lowest so far by a third more than its "
             "margin then covered."
         )
+    parts.append(
+        "A second act follows on the same chain, staged in a market of its own: nobody liquidates "
+        "and the insurance fund is too small, so every step of the waterfall is needed."
+    )
     return "".join(f"<p>{escape(part)}</p>" for part in parts)
 
 
@@ -182,9 +195,9 @@ def _cards(report: Mapping[str, Any]) -> str:
         (f"{report['transactions']:,}", "transactions", ""),
         (f"{report['margin_calls']:,}", "margin calls", ""),
         (f"{waterfall['partial']['count']}", "partial take-overs", ""),
-        (f"{waterfall['opposite_side']['accounts']}", "accounts closed in step 3", ""),
-        (_dollars(waterfall["opposite_side"]["charged"]), "USD charged", ""),
-        (f"{report['conservation_error_wei']} wei", "missing from the books", "good"),
+        (f"{waterfall['funding']['accounts']}", "accounts resolved in steps 2 and 3", ""),
+        (dollars(waterfall["funding"]["deficit"]), "USD of deficits", ""),
+        (f"{_missing(report)} wei", "missing from the books of both acts", "good"),
         (f"{report['dust_wei'] / 1e18:.6f} USD", "dust left by rounding", ""),
     ]
     return (
@@ -197,6 +210,11 @@ def _cards(report: Mapping[str, Any]) -> str:
     )
 
 
+def _missing(report: Mapping[str, Any]) -> int:
+    acts = report, report["second_act"]
+    return sum(abs(int(act["conservation_error_wei"])) for act in acts)
+
+
 def _market_section(
     symbol: str, recorder: Recorder, silence: tuple[int, int] | None, terms: str = ""
 ) -> str:
@@ -206,8 +224,8 @@ def _market_section(
         f"Severity went from {first:.0f} % to {highest:.0f} %, the maintenance margin of the first "
         f"bracket from {path.mm[0] / 1e4:.1f} % to {max(path.mm) / 1e4:.1f} % of notional."
     )
-    body = _chart(market_chart(symbol, recorder, silence))
-    return _section(f"{symbol}: price, severity, margin", text, terms + body)
+    body = chart(market_chart(symbol, recorder, silence))
+    return section(f"{symbol}: price, severity, margin", text, terms + body)
 
 
 def _terms() -> str:
@@ -222,23 +240,24 @@ def _worst_hours(recorder: Recorder, silence: tuple[int, int] | None) -> str:
         return ""
     window = silence[0] - 2 * HOUR, silence[1] + 4 * HOUR
     title = "<h3>The hours around the silence, UTC</h3>"
-    return title + _chart(states_chart(recorder, silence, window))
+    return title + chart(states_chart(recorder, silence, window))
 
 
 def _payers(report: Mapping[str, Any]) -> list[tuple[str, str, float, str]]:
-    collateral, partial, closed = (
-        report["waterfall"][step] for step in ("collateral", "partial", "opposite_side")
+    collateral, partial, vault, funding = (
+        report["waterfall"][step] for step in ("collateral", "partial", "vault", "funding")
     )
     rows = [
         ("Discount on collateral", "step 0: the account, to who buys", collateral["discount"]),
         ("Discount of the auction", "step 1: the account, to who takes over", partial["discount"]),
         ("Liquidation fee", "step 1: the account, to the market", partial["fee"]),
-        ("Equity left after closing", "step 3: returned to the account", closed["returned"]),
-        ("Insurance fund", "step 3b: not built yet", closed["insured"]),
-        ("Charge", "step 3c: the opposite side", closed["charged"]),
-        ("Socialised", "step 3d: everybody, on withdrawal", closed["socialised"]),
+        ("Payment to the backstop vault", "step 2: the account", vault["payment"]),
+        ("Equity left after closing", "steps 2, 3: returned to the account", funding["returned"]),
+        ("Insurance fund", "funding b: the market's bucket", funding["insured"]),
+        ("Charge", "funding c: the opposite side", funding["charged"]),
+        ("Socialised", "funding d: everybody, on withdrawal", funding["socialised"]),
     ]
-    colours = (AMBER, AMBER, BLUE, GREEN, BLUE, RED, PURPLE)
+    colours = (AMBER, AMBER, BLUE, AMBER, GREEN, BLUE, RED, PURPLE)
     return [
         (what, payer, float(amount), colour)
         for (what, payer, amount), colour in zip(rows, colours, strict=True)
@@ -246,12 +265,12 @@ def _payers(report: Mapping[str, Any]) -> list[tuple[str, str, float, str]]:
 
 
 def _outcome(report: Mapping[str, Any]) -> str:
-    closed = report["waterfall"]["opposite_side"]
+    funding = report["waterfall"]["funding"]
     return (
-        f"Here {closed['accounts']} accounts were closed in step 3; they owed "
-        f"{_dollars(closed['deficit'])} USD more than they had. Of that, "
-        f"{_dollars(closed['charged'])} were charged and {_dollars(closed['socialised'])} "
-        "socialised."
+        f"Here {funding['accounts']} accounts were resolved in steps 2 and 3; they owed "
+        f"{dollars(funding['deficit'])} USD more than they had. Of that the fund paid "
+        f"{dollars(funding['insured'])}, {dollars(funding['charged'])} were charged and "
+        f"{dollars(funding['socialised'])} socialised."
     )
 
 
@@ -260,23 +279,24 @@ def _waterfall_tables(report: Mapping[str, Any]) -> str:
     for name, label in (
         ("collateral", "0 collateral sold"),
         ("partial", "1 partial take-overs"),
+        ("vault", "2 to the backstop vault"),
         ("opposite_side", "3 against the opposite side"),
     ):
         step = report["waterfall"][name]
-        rows.append([label, f"{step['count']}", _dollars(step["notional"])])
+        rows.append([label, f"{step['count']}", dollars(step["notional"])])
     solvency = report["solvency"]
     books = [
-        ["settlement tokens held", _dollars(solvency["tokens"])],
-        ["+ socialised deficit", _dollars(solvency["deficit"])],
-        ["= cash of all accounts", _dollars(solvency["cash"])],
-        ["+ value of all positions", _dollars(solvency["positions_value"])],
-        ["+ fees and interest", _dollars(float(solvency["fees"]) + float(solvency["interest"]))],
+        ["settlement tokens held", dollars(solvency["tokens"])],
+        ["+ socialised deficit", dollars(solvency["deficit"])],
+        ["= cash of all accounts", dollars(solvency["cash"])],
+        ["+ value of all positions", dollars(solvency["positions_value"])],
+        ["+ fees and interest", dollars(float(solvency["fees"]) + float(solvency["interest"]))],
         ["+ dust", f"{report['dust_wei'] / 1e18:.6f}"],
         ["missing", f"{report['conservation_error_wei']} wei"],
         ["a withdrawal pays", f"{100 * solvency['ratio']:.3f} %"],
     ]
-    steps = _table(["step", "acts", "notional, USD"], rows)
-    return f'<div class="two">{steps}{_table(["the books", "USD"], books)}</div>'
+    steps = table(["step", "acts", "notional, USD"], rows)
+    return f'<div class="two">{steps}{table(["the books", "USD"], books)}</div>'
 
 
 def _liquidations(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -294,13 +314,12 @@ def _liquidations(rows: Sequence[Mapping[str, Any]]) -> str:
                 f"{float(row['size']):,.4f}",
                 f"{float(row['price']):,.2f}",
                 f"{float(row['mark']):,.2f}",
-                _dollars(amounts["notional"]),
-                *(_some(amounts.get(key, "0")) for key in COSTS),
+                dollars(amounts["notional"]),
+                *(some(amounts.get(key, "0")) for key in COSTS),
             ]
         )
     heads = ["time", "account", "step", "market", "size", "price", "mark", "notional"]
-    table = _table([*heads, *COSTS], lines)
-    return f'<div class="scroll">{table}</div>'
+    return f'<div class="scroll">{table([*heads, *COSTS], lines)}</div>'
 
 
 def _chain_tables(report: Mapping[str, Any]) -> str:
@@ -314,29 +333,11 @@ def _chain_tables(report: Mapping[str, Any]) -> str:
         ["seconds of set-up", f"{report['setup_seconds']}"],
         ["seconds of replay", f"{report['seconds']}"],
     ]
-    left = _table(["transaction", "count", "gas, average"], sent)
-    return f'<div class="two">{left}{_table(["also", "count"], other)}</div>'
+    left = table(["transaction", "count", "gas, average"], sent)
+    return f'<div class="two">{left}{table(["also", "count"], other)}</div>'
 
 
 # --- helpers ------------------------------------------------------------------------------------
-
-
-def _section(title: str, text: str, body: str) -> str:
-    words = f"<p>{escape(text)}</p>" if text else ""
-    return f"<section><h2>{escape(title)}</h2>{words}{body}</section>"
-
-
-def _chart(picture: str) -> str:
-    """On a narrow page it keeps its size and slides."""
-    return f'<p class="slide">Slide the chart sideways.</p><div class="chart">{picture}</div>'
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _silence(report: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -357,13 +358,3 @@ def _duration(minutes: int) -> str:
     if not hours:
         return f"{minutes} minutes"
     return f"{hours} h {rest} min" if rest else f"{hours} hours"
-
-
-def _dollars(amount: str | float) -> str:
-    value = float(amount)
-    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:,.2f}"
-
-
-def _some(amount: str) -> str:
-    """A dot for nothing."""
-    return _dollars(amount) if float(amount) else "·"

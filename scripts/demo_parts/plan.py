@@ -30,6 +30,18 @@ MOVE_UNIT: Final = 1_000  # [ppm] the guard is set in tenths of a per cent
 MOST_PREMIUM: Final = 2_000  # [ppm]
 COLLATERAL: Final = "WETH"
 COLLATERAL_OF: Final = "ETH"  # whose price and severity the collateral token has
+STAGED: Final = "STAGED"  # market of the second act, at calm margins all the time
+STAGED_ASSET: Final = 9
+STAGED_BRACKET: Final = (100_000_000, 100_000, 400_000, 50_000, 200_000)
+STAGED_RULES: Final = {
+    "max_move": 90_000,
+    "funding_cap": 0,
+    "min_size": "0.001",
+    "soft_cap": 1_000_000_000,
+    "hard_cap": 2_000_000_000,
+}
+STAGED_CAPITAL: Final = 100_000_000  # [USD] bound of bucket and ring: what is given decides
+CALM: Final = Ask(time=0, need=0, severity=0, depth=PPM, input_hash=bytes(32))
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,7 @@ def deployment_config(plan: Plan, path: str = LOCAL_CONFIG) -> Config:
         values = read_file_of(path)
         for market in values["markets"]:
             market.update(_market_values(plan, market))
+        values["markets"].append(_staged_market(values["markets"][0]["config"]))
         for token in values.get("tokens", ()):
             token.update(_line(plan, COLLATERAL_OF))
         return Config.model_validate(values)
@@ -178,6 +191,18 @@ def _market_values(plan: Plan, market: dict[str, Any]) -> dict[str, Any]:
         "brackets": [list(row) for row in rows],
         "config": config | changed,
         **_line(plan, market["symbol"]),
+    }
+
+
+def _staged_market(like: dict[str, Any]) -> dict[str, Any]:
+    """The second act's market: one bracket, rules otherwise like another market's."""
+    return {
+        "symbol": STAGED,
+        "asset": STAGED_ASSET,
+        "bucket_cap": STAGED_CAPITAL,
+        "ring": STAGED_CAPITAL,
+        "brackets": [list(STAGED_BRACKET)],
+        "config": like | STAGED_RULES,
     }
 
 

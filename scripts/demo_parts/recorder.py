@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ class Liquidation:
     time: int
     account: int
     market: str
-    step: int  # 0 collateral, 1 partial, 3 against the opposite side
+    step: int  # 0 collateral, 1 partial, 2 vault, 3 against the opposite side
     size: int  # [base wad] signed: of the account's position, or collateral sold
     price: int  # [USD wad]
     mark: int  # [USD wad]
@@ -43,11 +43,13 @@ class Liquidation:
 
 @dataclass(frozen=True)
 class Resolution:
-    """An account closed in step 3. [USD wad]"""
+    """An account closed in step 2 or 3. [USD wad]"""
 
     time: int
     account: int
+    step: int
     returned: int  # what it kept
+    reward: int  # of who called
     deficit: int
     insured: int
     charged: int
@@ -62,12 +64,15 @@ class Recorder:
         symbols: Mapping[int, str],
         calibration: Mapping[str, Calibration],
         collateral: tuple[str, str],
+        rings: Collection[int] = (),
     ) -> None:
         """
         Args:
             symbols: by asset id.
             collateral: symbol of the collateral token, and of the market that prices it.
+            rings: accounts of the backstop vault.
         """
+        self._rings = frozenset(rings)
         self._symbols = symbols
         self._calibration = calibration
         self._collateral = collateral
@@ -81,6 +86,9 @@ class Recorder:
         self.pushes = 0
         self.held_jumps = 0
         self.reports = 0
+        self.has_stock = False  # whether a ring may have a position
+        self._payments: dict[tuple[int, int], int] = {}  # account, ring -> the last
+        self._taken = False  # whether the vault took the leg resolved last
         self._marks: dict[str, int] = {}
         self._is_flat: dict[int, bool] = {}
         self._last: dict[int, int] = {}  # state by account
@@ -165,6 +173,9 @@ class Recorder:
         price: int,
         fee: int,
     ) -> None:
+        if taker in self._rings:  # the whole book goes to the vault: told by LegResolved
+            self.has_stock = True
+            return
         symbol = self._symbols[market]
         mark = self._marks[symbol]
         discount = abs(mark - price) * abs(size) // WAD
@@ -180,12 +191,18 @@ class Recorder:
         amounts = {"payment": payment, "discount": discount}
         self._add(time, account, symbol, 0, amount, price, mark, amounts)
 
+    def _on_Transferred(self, time: int, account: int, to: int, amount: int) -> None:
+        """The vault is paid, ring by ring, before it takes a book."""
+        if to in self._rings:
+            self._payments[account, market_of(to)] = amount
+
     def _on_LegResolved(
         self,
         time: int,
         account: int,
         market: int,
         size: int,
+        taken: bool,
         loss: int,
         deficit: int,
         insured: int,
@@ -193,8 +210,11 @@ class Recorder:
     ) -> None:
         symbol = self._symbols[market]
         mark = self._marks[symbol]
+        self._taken = taken
         amounts = {"loss": loss, "deficit": deficit, "insured": insured, "charged": charged}
-        self._add(time, account, symbol, 3, size, mark, mark, amounts)
+        if taken:
+            amounts["payment"] = self._payments.pop((account, market), 0)
+        self._add(time, account, symbol, 2 if taken else 3, size, mark, mark, amounts)
 
     def _on_AccountResolved(
         self,
@@ -202,13 +222,26 @@ class Recorder:
         caller: str,
         account: int,
         cash: int,
+        reward: int,
         deficit: int,
         insured: int,
         charged: int,
         socialised: int,
     ) -> None:
-        resolution = Resolution(time, account, max(0, cash), deficit, insured, charged, socialised)
-        self.resolutions.append(resolution)
+        self.resolutions.append(
+            Resolution(
+                time=time,
+                account=account,
+                step=2 if self._taken else 3,
+                returned=max(0, cash),
+                reward=reward,
+                deficit=deficit,
+                insured=insured,
+                charged=charged,
+                socialised=socialised,
+            )
+        )
+        self._taken = False
 
     def _add(
         self,
@@ -225,6 +258,11 @@ class Recorder:
         self.liquidations.append(
             Liquidation(time, account, market, step, size, price, mark, notional | amounts)
         )
+
+
+def market_of(ring: int) -> int:
+    """A ring's subaccount is the market's id."""
+    return ring % 2**96
 
 
 def rate(calm: int, storm: int, severity: int) -> int:

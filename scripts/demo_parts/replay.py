@@ -3,6 +3,9 @@
 report, pushes    the keeper; silent during the incident
 arrivals, trades  the traders, in the seconds after
 liquidation       in rounds, as the auctions get on
+vault             its manager sells on what its rings took over
+
+Before the first price the insurance fund's buckets and the vault's rings are given their capital.
 """
 
 from __future__ import annotations
@@ -19,21 +22,28 @@ from scripts.demo_parts.bots import Bot, short_accounts
 from scripts.demo_parts.cast import MAKERS, Trader
 from scripts.demo_parts.desk import Desk
 from scripts.demo_parts.incident import Silence
+from scripts.demo_parts.intermission import go_home
 from scripts.demo_parts.node import FREE, GAS
-from scripts.demo_parts.plan import COLLATERAL, COLLATERAL_OF, Plan
+from scripts.demo_parts.plan import CALM, COLLATERAL, COLLATERAL_OF, Plan
 from scripts.demo_parts.recorder import Recorder
+from scripts.demo_parts.scene import MINUTE
+from scripts.demo_parts.second_act import SecondAct, play_second_act
 from scripts.demo_parts.traders import Crowd
-from scripts.demo_parts.venue import CROSS, WAD, Health, Market, Person, Venue
+from scripts.demo_parts.venue import CROSS, UNIT_WAD, WAD, Health, Market, Person, Venue
 from scripts.support.config import Config
 
 EARLY: Final = 1_800  # [s] before the first price, in which accounts are opened
 REPORT_AFTER: Final = 3  # [s] a report is mined after its observation
 TRADE_AFTER: Final = 9  # [s]
 ROUNDS: Final = (20, 110, 200, 275)  # [s] after the observation, of the liquidation bot
+LAST_AFTER: Final = 297  # [s] of the vault's manager
 BLOCKS: Final = 3  # of a round
 BLOCK_TIME: Final = 6  # [s]
 SIGNER_INDEX: Final = 3  # first signer in the local mnemonic, as in the local configuration
-SUBMITTER_INDEX: Final = 9  # pays for reports and pushes
+SUBMITTER_INDEX: Final = 9  # pays for reports and pushes, and manages the vault
+BUCKET_SHARE: Final = 15_000  # [ppm] of the traders' notional given to each market's bucket
+RING_SHARE: Final = 5_000  # [ppm] of it given to each ring of the vault
+PPM: Final = 1_000_000
 OnStep = Callable[[int, int, Mapping[str, Market]], None]
 
 
@@ -43,7 +53,9 @@ class Stage:
 
     plan: Plan
     venue: Venue
+    desk: Desk
     keeper: Keeper
+    manager: Sender  # of the vault
     crowd: Crowd
     bot: Bot
     makers: list[Person]
@@ -53,14 +65,14 @@ class Stage:
     @property
     def accounts(self) -> list[int]:
         """Every one that was opened."""
-        return [*self.traders, *self.bot.accounts, *(maker.account for maker in self.makers)]
+        return list(self.names)
 
     @property
     def names(self) -> dict[int, str]:
         """Of everybody, by account."""
         people = [member.person for member in self.crowd.members]
         people += [*self.bot.people.values(), *self.makers]
-        return {person.account: person.name for person in people}
+        return {person.account: person.name for person in people} | self.venue.own_accounts
 
     @property
     def traders(self) -> list[int]:
@@ -77,14 +89,22 @@ def set_stage(
     units = {symbol: plan.calibration[symbol].schedule.bounds[0] for symbol in plan.symbols}
     crowd = Crowd(venue, desk, cast, units)
     collateral = [m.account for m in crowd.members if m.trader.with_collateral]
+    submitter = Sender(venue.client, local_account(venue.client, SUBMITTER_INDEX), FREE)
     stage = Stage(
         plan=plan,
         venue=venue,
-        keeper=_keeper(config, venue),
+        desk=desk,
+        keeper=_keeper(config, venue, submitter),
+        manager=submitter,
         crowd=crowd,
         bot=Bot(venue, desk, collateral),
         makers=makers,
-        recorder=Recorder(venue.symbols, plan.calibration, (COLLATERAL, COLLATERAL_OF)),
+        recorder=Recorder(
+            venue.symbols,
+            plan.calibration,
+            (COLLATERAL, COLLATERAL_OF),
+            rings=frozenset(venue.own_accounts),
+        ),
         silence=silence,
     )
     venue.node.listen(stage.recorder.hear)
@@ -92,6 +112,18 @@ def set_stage(
     venue.node.mine_on_demand()
     _fund(stage, _notional(cast, units))
     return stage
+
+
+def play_staged(stage: Stage) -> SecondAct:
+    """What comes after: people go home, then the second act. The recorder hears none of it."""
+    venue, node = stage.venue, stage.venue.node
+    node.listeners.clear()
+    views = venue.look()
+    traders = [member.person for member in stage.crowd.members]
+    people = [*traders, *stage.bot.people.values()]
+    go_home(venue, stage.desk, people, stage.makers, stage.manager, views)
+    start = -(-(node.time + BLOCK_TIME) // MINUTE) * MINUTE
+    return play_second_act(venue, stage.keeper, stage.manager, views, start)
 
 
 def play(stage: Stage, on_step: OnStep) -> None:
@@ -105,16 +137,16 @@ def play(stage: Stage, on_step: OnStep) -> None:
         health = _trade(stage, time, views)
         stage.recorder.sample(time, prices, views, health)
         _liquidate(stage, time, views, health)
+        _work_off(stage, time, views)
         on_step(step, time, views)
 
 
 # --- internals -----------------------------------------------------------------------------------
 
 
-def _keeper(config: Config, venue: Venue) -> Keeper:
+def _keeper(config: Config, venue: Venue, submitter: Sender) -> Keeper:
     count = len(config.oracle.signers)
     signers = [local_account(venue.client, SIGNER_INDEX + i) for i in range(count)]
-    submitter = Sender(venue.client, local_account(venue.client, SUBMITTER_INDEX), FREE)
     rules = config.push_rules
     limits = Limits(
         severity_up=rules.step_up,
@@ -136,7 +168,7 @@ def _notional(cast: list[Trader], units: Mapping[str, int]) -> int:
 
 
 def _fund(stage: Stage, notional: int) -> None:
-    """Accounts are opened, makers and the bot paid in."""
+    """Accounts are opened, makers, the bot, insurance fund and vault paid in."""
     node = stage.venue.node
     stage.crowd.open_accounts()
     stage.bot.open_accounts()
@@ -146,7 +178,18 @@ def _fund(stage: Stage, notional: int) -> None:
     stage.bot.fund(notional)
     for maker in stage.makers:
         stage.venue.deposit(maker, 2 * notional // len(stage.makers))
+    _give_capital(stage.venue, notional // UNIT_WAD)
     node.mine(stage.plan.start - EARLY + 60)
+
+
+def _give_capital(venue: Venue, notional: int) -> None:
+    """Buckets of the insurance fund, rings of the vault [token units]."""
+    node, vault = venue.node, venue.vault
+    for market in venue.markets.values():
+        venue.give(venue.fund, notional * BUCKET_SHARE // PPM, market)
+    for market in venue.markets.values():
+        venue.give(vault, notional * RING_SHARE // PPM)
+        node.send(venue.bank, vault.address, vault.data("fill_ring", market), "fill ring")
 
 
 def _report(stage: Stage, time: int, prices: Mapping[str, int]) -> None:
@@ -162,6 +205,7 @@ def _report(stage: Stage, time: int, prices: Mapping[str, int]) -> None:
         return
     asks = {venue.markets[symbol]: ask for symbol, ask in stage.plan.asks[time].items()}
     asks[venue.collateral_asset] = stage.plan.asks[time][COLLATERAL_OF]
+    asks[venue.staged] = CALM  # of the second act: as it was listed
     push = keeper.push(asks, time)
     if push is not None:
         venue.node.note(push, "push")
@@ -187,7 +231,7 @@ def _liquidate(
 ) -> None:
     """Rounds while anybody is short."""
     venue, bot = stage.venue, stage.bot
-    watched = [*stage.traders, *(maker.account for maker in stage.makers)]
+    watched = [*stage.traders, *(maker.account for maker in stage.makers), *venue.own_accounts]
     for after in ROUNDS:
         if not short_accounts(health, bot.accounts) and not bot.has_stock:
             return
@@ -203,3 +247,17 @@ def _liquidate(
             if bot.sell_on(views):
                 venue.node.mine(time + after + block * BLOCK_TIME + BLOCK_TIME // 2)
         health = venue.health(watched)
+
+
+def _work_off(stage: Stage, time: int, views: Mapping[str, Market]) -> None:
+    """The vault's manager passes what the rings hold to market makers."""
+    venue = stage.venue
+    if not stage.recorder.has_stock:
+        return
+    sizes = {symbol: venue.ring_size(market) for symbol, market in venue.markets.items()}
+    stage.recorder.has_stock = any(sizes.values())
+    for symbol, size in sizes.items():
+        if size:
+            stage.desk.work_off(stage.manager, symbol, size, views[symbol])
+    if venue.node.has_work:
+        venue.node.mine(time + LAST_AFTER)

@@ -13,10 +13,10 @@ from rich.console import Console
 from oracle.chain import ChainError, Client
 from oracle.keeper import KeeperError
 from oracle.signing import MessageError
-from scripts.demo_parts import books, cast, console, outcome, page
+from scripts.demo_parts import act_outcome, books, cast, console, outcome, page
 from scripts.demo_parts.errors import DemoError
 from scripts.demo_parts.plan import Plan, deployment_config, find_silence, make_plan
-from scripts.demo_parts.replay import EARLY, Stage, play, set_stage
+from scripts.demo_parts.replay import EARLY, Stage, play, play_staged, set_stage
 from scripts.demo_parts.venue import Market, deploy_venue
 from scripts.support.anvil import connected, running_anvil
 from scripts.support.compilation import refresh
@@ -103,16 +103,27 @@ def _run(plan: Plan, port: int, terminal: Console) -> Result:
             _replay(stage, screen)
             screen.begin("Counting", None)
             counted = books.close_books(stage.venue, stage.accounts)
+            sent = stage.venue.node.counts.copy()
+            replayed = time.monotonic()
+            screen.begin("Act two", None)
+            second = play_staged(stage)
+            everybody = [*stage.accounts, *second.names]
+            last = books.close_books(stage.venue, everybody)
     names = stage.names
     report = outcome.make_report(
         plan,
         stage.recorder,
         counted,
-        stage.venue.node.counts,
+        sent,
+        second=act_outcome.make_report(second, last),
         names=names,
         silence=stage.silence,
         turned_away=stage.crowd.turned_away,
-        seconds={"setup": ready - began, "replay": time.monotonic() - ready},
+        seconds={
+            "setup": ready - began,
+            "replay": replayed - ready,
+            "act_two": time.monotonic() - replayed,
+        },
     )
     return Result(report, page.render(report, stage.recorder, names))
 

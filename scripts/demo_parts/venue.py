@@ -15,7 +15,7 @@ from oracle.chain import Client, Sender
 from oracle.signing import Domain, account_id
 from scripts.demo_parts.contracts import Contract
 from scripts.demo_parts.node import FREE, Node
-from scripts.demo_parts.plan import COLLATERAL
+from scripts.demo_parts.plan import COLLATERAL, STAGED
 from scripts.support.config import Config
 from scripts.support.deployed import CONTRACTS, Deployment, container
 from scripts.support.deployment import deploy
@@ -26,6 +26,8 @@ UNIT_WAD: Final = WAD // UNIT
 CROSS, ISOLATED = 1, 2
 HEALTHY, CALLED, LIQUIDATABLE, BACKSTOP, BANKRUPT = range(5)
 UNKNOWN, AFTERMATH = 1, 2  # state bits of a price
+BIDDER: Final = 32  # subaccount of the vault that takes collateral
+SETTLEMENT: Final = 255  # token index of the settlement token
 MOST_AT_ONCE: Final = 100  # accounts in one question to the lens
 ENDLESS: Final = 2**256 - 1
 
@@ -57,6 +59,22 @@ class Terms(NamedTuple):
     price: int
     fee: int
     elapsed: int
+
+
+class Totals(NamedTuple):
+    """What settlement tokens custody holds, and for whom. [USD wad]"""
+
+    tokens: int  # T: for accounts
+    deficit: int  # D_h
+    tickets: int  # R
+    insurance: int
+    restored: int  # for tickets
+    waiting: int  # for receivers
+
+    @property
+    def ratio(self) -> float:
+        """h"""
+        return self.tokens / (self.tokens + self.deficit) if self.deficit else 1.0
 
 
 class Leg(NamedTuple):
@@ -96,10 +114,14 @@ class Venue:
     gateway: Contract
     liquidator: Contract
     custody: Contract
+    fund: Contract
+    vault: Contract
     lens: Contract
+    waterfall_lens: Contract
     cash: Contract  # the settlement token
     collateral: Contract
-    markets: dict[str, int]  # symbol -> asset id
+    markets: dict[str, int]  # symbol -> asset id, of the scenario's
+    staged: int  # asset id of the second act's market
     collateral_asset: int
     bank: Sender = field(repr=False)  # mints the mock tokens, submits for others
 
@@ -107,6 +129,11 @@ class Venue:
     def domain(self) -> Domain:
         """Orders are signed for it."""
         return Domain(self.client.chain_id, self.gateway.address)
+
+    @property
+    def listed(self) -> dict[str, int]:
+        """All markets: the scenario's and the second act's."""
+        return self.markets | {STAGED: self.staged}
 
     @property
     def symbols(self) -> dict[int, str]:
@@ -117,6 +144,39 @@ class Venue:
         """One question."""
         call = contract.ask(function, *args)
         return self.client.call(call.to, call.function, *args)
+
+    # --- capital ---------------------------------------------------------------------------------
+
+    def ring(self, market: int) -> int:
+        """The account of the vault's ring for a market."""
+        return account_id(self.vault.address, market)
+
+    @property
+    def own_accounts(self) -> dict[int, str]:
+        """Of the vault, by account: its rings, and the bidder for collateral."""
+        rings = {self.ring(market): f"ring-{name}" for name, market in self.listed.items()}
+        return rings | {account_id(self.vault.address, BIDDER): "vault-bidder"}
+
+    def ring_size(self, market: int) -> int:
+        """Position of a ring [base wad]."""
+        return int(self.ask(self.lens, "position", self.ring(market), market)[3])
+
+    def give(self, to: Contract, units: int, *market: int) -> None:
+        """A gift of the bank's to the vault, or to a market's bucket of the fund [token units]."""
+        mint = self.cash.data("mint", self.bank.address, units)
+        self.node.send(self.bank, self.cash.address, mint, "mint")
+        approve = self.cash.data("approve", to.address, units)
+        self.node.send(self.bank, self.cash.address, approve, "approve")
+        self.node.send(self.bank, to.address, to.data("give", *market, units), "give")
+
+    def deposit_to(self, account: int, units: int) -> None:
+        """Of the bank's, into anybody's account [token units]."""
+        mint = self.cash.data("mint", self.bank.address, units)
+        self.node.send(self.bank, self.cash.address, mint, "mint")
+        approve = self.cash.data("approve", self.ledger.address, units)
+        self.node.send(self.bank, self.cash.address, approve, "approve")
+        data = self.ledger.data("deposit", account, units)
+        self.node.send(self.bank, self.ledger.address, data, "deposit")
 
     # --- people ----------------------------------------------------------------------------------
 
@@ -170,6 +230,10 @@ class Venue:
             found[symbol] = Market(price[0], price[2], line[0], line[1], line[3], line[5])
         return found
 
+    def totals(self) -> Totals:
+        """Of custody."""
+        return Totals(*self.ask(self.custody, "totals"))
+
     def legs(self, account: int) -> list[Leg]:
         """Largest first."""
         summary = self.ask(self.lens, "account_summary", account)
@@ -193,7 +257,7 @@ def venue_of(deployment: Deployment, client: Client) -> Venue:
     contracts = {name: _contract(name, deployment.addresses[name]) for name in CONTRACTS}
     collateral = deployment.collateral_addresses[COLLATERAL]
     token = Contract("collateral", collateral, _abi("TokenMock"))
-    for name in ("engine", "clearinghouse", "custody", "liquidator"):
+    for name in ("engine", "clearinghouse", "custody", "liquidator", "fund", "vault"):
         node.watch(contracts[name])
     bank: LocalAccount = Account.from_key(keccak(text="plimsoll demo: bank"))
     return Venue(
@@ -205,10 +269,14 @@ def venue_of(deployment: Deployment, client: Client) -> Venue:
         gateway=contracts["gateway"],
         liquidator=contracts["liquidator"],
         custody=contracts["custody"],
+        fund=contracts["fund"],
+        vault=contracts["vault"],
         lens=contracts["lens"],
+        waterfall_lens=contracts["waterfall_lens"],
         cash=contracts["settlement"],
         collateral=token,
-        markets=deployment.markets,
+        markets={name: market for name, market in deployment.markets.items() if name != STAGED},
+        staged=deployment.markets[STAGED],
         collateral_asset=deployment.tokens[COLLATERAL],
         bank=Sender(client, bank, FREE),
     )

@@ -9,10 +9,18 @@ from oracle.engine import positions
 from oracle.engine.positions import NEW_MARKET
 from oracle.engine.sides import FLAT
 from oracle.engine.units import RAY, WAD
-from scripts.demo_parts.books import Words, count, unpack_cash, unpack_market, unpack_position
+from scripts.demo_parts.books import (
+    Apart,
+    Words,
+    count,
+    unpack_cash,
+    unpack_market,
+    unpack_position,
+)
 
 PRICE, FEE = 7 * 10**21 + 3, 11
 DEPOSIT = 10**24
+APART = (10**20 + 1, 7, 3)  # insurance, restored, waiting
 
 
 def bits(value, width):
@@ -62,7 +70,7 @@ class Ledger:
         change = positions.close_out(self.positions[account], self.market, self.finals, g)
         self.positions[account] = FLAT
         self.market = change.market.booked(change.net, 0)
-        self.market, _ = positions.cut(self.market, size, charge, g)
+        self.market, _ = positions.cut(self.market, abs(size), charge, g, is_long=size < 0)
         self.cash[account] += change.realised + charge + socialised
         self.deficit += socialised
 
@@ -75,8 +83,8 @@ class Ledger:
             markets={0: unpacked},
             finals={0: {}},
             g={0: g},
-            tokens=5 * DEPOSIT,
-            deficit=self.deficit,
+            held=5 * DEPOSIT + sum(APART),
+            apart=Apart(self.deficit, 0, *APART),
             interest=0,
         )
 
@@ -110,10 +118,18 @@ def test_closed_after_a_charge(g):
 @pytest.mark.parametrize("wrong", [1, -1])
 def test_one_wei_shows(wrong):
     words = Ledger().words(PRICE)
-    assert count(replace(words, tokens=words.tokens + wrong)).error == wrong
-    assert not count(replace(words, tokens=words.tokens + wrong)).is_closed
+    assert count(replace(words, held=words.held + wrong)).error == wrong
+    assert not count(replace(words, held=words.held + wrong)).is_closed
     taken = words.accounts | {2: account_word(unpack_cash(words.accounts[2]) - wrong)}
     assert count(replace(words, accounts=taken)).error == wrong
+
+
+@pytest.mark.parametrize("part", ["insurance", "restored", "waiting"])
+def test_what_is_held_apart_is_nobodys_claim(part):
+    words = Ledger().words(PRICE)
+    more = words.apart._replace(**{part: getattr(words.apart, part) + 1})
+    assert count(replace(words, apart=more)).error == -1
+    assert count(replace(words, apart=more, held=words.held + 1)).error == 0
 
 
 def test_a_missing_position_shows():

@@ -7,7 +7,7 @@ import pytest
 from oracle.feeds import scenario as feed
 from oracle.feeds.scenario import SPANS
 from scripts.demo_parts.errors import DemoError
-from scripts.demo_parts.plan import STEP, deployment_config, find_silence, make_plan
+from scripts.demo_parts.plan import STAGED, STEP, deployment_config, find_silence, make_plan
 
 
 @pytest.fixture(scope="module", params=SPANS)
@@ -32,7 +32,9 @@ def test_rates_follow_the_keeper(plan):
 
 def test_config_is_one_the_contracts_take(plan):
     config = deployment_config(plan)  # checks itself by the contracts' rules
-    for market in config.markets:
+    assert config.markets[-1].symbol == STAGED
+    assert (config.markets[-1].severity, config.markets[-1].depth) == (0, 10**6)
+    for market in config.markets[:-1]:
         first = plan.asks[plan.start][market.symbol]
         assert (market.severity, market.depth) == (first.severity, first.depth)
         assert market.brackets[0].mm_calm == plan.calibration[market.symbol].schedule.calm_mmr[0]

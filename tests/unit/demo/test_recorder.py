@@ -91,14 +91,38 @@ def test_collateral_is_priced_by_its_market(recorder):
     assert (row.market, row.price, row.amounts["discount"]) == ("WETH", 9 * WAD, WAD)
 
 
+PARTS = {"deficit": 5, "insured": 0, "charged": 3}
+WHOLE = {"caller": "0x", "account": 2, "cash": -5, "reward": 1, "socialised": 2} | PARTS
+
+
 def test_resolution(recorder):
     sample(recorder, HEALTHY)
-    parts = {"deficit": 5, "insured": 0, "charged": 3}
-    hear(recorder, "LegResolved", account=2, market=1, size=-WAD, loss=9, **parts)
-    hear(recorder, "AccountResolved", caller="0x", account=2, cash=-5, socialised=2, **parts)
+    leg = {"account": 2, "market": 1, "size": -WAD, "loss": 9}
+    hear(recorder, "LegResolved", taken=False, **leg, **PARTS)
+    hear(recorder, "AccountResolved", **WHOLE)
     (row,), (account,) = recorder.of_step(3), recorder.resolutions
-    assert row.amounts == {"notional": 10 * WAD, "loss": 9, **parts}
-    assert (account.returned, account.deficit, account.charged, account.socialised) == (0, 5, 3, 2)
+    assert row.amounts == {"notional": 10 * WAD, "loss": 9, **PARTS}
+    assert (account.step, account.returned, account.reward, account.deficit) == (3, 0, 1, 5)
+    assert (account.charged, account.socialised) == (3, 2)
+
+
+def test_the_vault_takes_a_book():
+    ring = 77 << 96 | 1
+    calibration = load_calibration("2020-03-12")
+    recorder = Recorder(SYMBOLS, calibration, ("WETH", "ETH"), rings=[ring])
+    sample(recorder, HEALTHY)
+    hear(recorder, "Transferred", account=2, to=ring, amount=4)
+    taken = {"account": 2, "market": 1, "size": WAD}
+    hear(recorder, "PositionTaken", taker=ring, price=10 * WAD, fee=0, **taken)
+    hear(recorder, "LegResolved", taken=True, loss=9, **taken, **PARTS)
+    hear(recorder, "AccountResolved", **WHOLE)
+    assert recorder.has_stock
+    assert not recorder.of_step(1)  # one row, not two
+    (row,), (account,) = recorder.of_step(2), recorder.resolutions
+    assert row.amounts["payment"] == 4
+    assert account.step == 2
+    hear(recorder, "AccountResolved", **WHOLE)  # the next one had no leg
+    assert recorder.resolutions[1].step == 3
 
 
 def test_what_it_does_not_know_it_ignores(recorder):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.demo_parts import console, outcome, page
+from scripts.demo_parts import act_outcome, console, outcome, page
 from scripts.demo_parts.books import Books
 from scripts.demo_parts.contracts import Happened
 from scripts.demo_parts.errors import DemoError
@@ -18,12 +18,17 @@ from scripts.demo_parts.node import Counts
 from scripts.demo_parts.plan import make_plan
 from scripts.demo_parts.recorder import Recorder
 from scripts.demo_parts.venue import WAD, Health, Market
+from tests.unit.demo.staged import second_act
 
 ROOT = Path(__file__).parents[3]
 NAMES = {1: "cross-<1>", 2: "iso-2", 3: "bot-quick"}
 BOOKS = Books(
     tokens=10**24,
     deficit=10**20,
+    tickets=0,
+    insurance=5,
+    restored=0,
+    waiting=1,
     cash=10**24,
     value=10**20 - 2 * 10**6 - 12,
     fees=10,
@@ -59,9 +64,9 @@ def recorder(plan):
         values = {"taker": 3, "account": 1, "market": 0, "size": WAD, "price": 7_000 * WAD}
         recorder.hear(Happened("l", "PositionTaken", values | {"fee": i * WAD}, time))
     parts = {"deficit": 9 * WAD, "insured": 0, "charged": 7 * WAD}
-    leg = {"account": 1, "market": 0, "size": WAD, "loss": 9 * WAD}
+    leg = {"account": 1, "market": 0, "size": WAD, "taken": False, "loss": 9 * WAD}
     recorder.hear(Happened("l", "LegResolved", leg | parts, time))
-    whole = {"caller": "0x", "account": 1, "cash": -9 * WAD, "socialised": 2 * WAD}
+    whole = {"caller": "0x", "account": 1, "cash": -9 * WAD, "reward": 0, "socialised": 2 * WAD}
     recorder.hear(Happened("l", "AccountResolved", whole | parts, time))
     return recorder
 
@@ -76,10 +81,11 @@ def report(plan, recorder):
         recorder,
         BOOKS,
         counts,
+        second=act_outcome.make_report(second_act(), BOOKS),
         names=NAMES,
         silence=Silence(20, 24, "BTC", 0.2, 0.1),
         turned_away=1,
-        seconds={"setup": 1.26, "replay": 2.04},
+        seconds={"setup": 1.26, "replay": 2.04, "act_two": 0.5},
     )
 
 
@@ -108,8 +114,10 @@ def test_rows_and_totals(report):
     assert report["waterfall"]["partial"]["count"] == 10
     assert report["waterfall"]["partial"]["fee"] == "45"
     closed = report["waterfall"]["opposite_side"]
-    assert (closed["count"], closed["accounts"], closed["returned"]) == (1, 1, "0")
-    assert (closed["deficit"], closed["charged"], closed["socialised"]) == ("9", "7", "2")
+    funding = report["waterfall"]["funding"]
+    assert (closed["count"], closed["accounts"], closed["charged"]) == (1, 1, "7")
+    assert (funding["accounts"], funding["returned"]) == (1, "0")
+    assert (funding["deficit"], funding["charged"], funding["socialised"]) == ("9", "7", "2")
     assert report["margin_calls"] == 1
 
 
@@ -151,7 +159,8 @@ def test_a_whole_demo_passes(report):
             lambda r: r["waterfall"]["partial"].update(count=9),
             "there were 9 partial take-overs instead",
         ),
-        (lambda r: r["waterfall"]["opposite_side"].update(charged="0"), "nothing was charged"),
+        (lambda r: r["waterfall"]["funding"].update(deficit="0"), "no account had a deficit"),
+        (lambda r: r["second_act"].update(prediction_error_wei=1), "the lens was 1 wei off"),
     ],
 )
 def test_what_must_be_shown(report, change, problem):
@@ -182,7 +191,7 @@ def test_page_is_self_contained(report, recorder):
     assert "<script" not in html
     assert not re.search(r"(?:src|href)=|https?://|url\(", html)
     pictures = re.findall(r"<svg.*?</svg>", html, re.S)
-    assert len(pictures) == 6  # two markets, states twice, who paid, equity
+    assert len(pictures) == 7  # two markets, states twice, who paid, the second act, equity
     for picture in pictures:
         ET.fromstring(picture)
     assert pictures[0].count('class="dot"') == 11  # ten take-overs, one closed
