@@ -198,11 +198,10 @@ def _reward_of(_case: liquidation.Case) -> uint256:
         calm: uint256 = liquidation._reference_of(leg.market).calm_mmr
         fee: uint256 = auctions._rate_down(_case.parameters.insurance_fee, calm)
         rate: uint256 = min(fee, quote.maker_fee + quote.taker_fee)
-        size: uint256 = convert(abs(leg.size), uint256)
-        entry: uint256 = fixed_point._mul_div_down(
-            convert(abs(leg.base), uint256), quote.min_size, size
-        )
-        notional: uint256 = min(entry, fixed_point._mul_div_down(quote.mark, quote.min_size, WAD))
+        whole: uint256 = convert(abs(leg.size), uint256)
+        size: uint256 = min(whole, quote.min_size)
+        entry: uint256 = fixed_point._mul_div_down(convert(abs(leg.base), uint256), size, whole)
+        notional: uint256 = min(entry, fixed_point._mul_div_down(quote.mark, size, WAD))
         return min(most, fixed_point._mul_div_down(notional, rate, PPM) // 8)
     return min(most, fixed_point._positive(-_case.margin.equity))
 

@@ -320,8 +320,9 @@ class Liquidator:
         calm = self.engine.reference_of(leg.market).calm_mmr
         fee = liquidation.insurance_fee(self.state.parameters.terms, calm)
         rate = min(fee, quote.maker_fee + quote.taker_fee)
-        entry = abs(leg.base) * quote.min_size // abs(leg.size)
-        notional = min(entry, quote.mark * quote.min_size // WAD)
+        size = min(abs(leg.size), quote.min_size)
+        entry = abs(leg.base) * size // abs(leg.size)
+        notional = min(entry, quote.mark * size // WAD)
         return Usd(min(most, notional * rate // PPM // 8))
 
     def _hand_to_vault(self, case: Case, reward: int) -> list[ClosedLeg]:

@@ -174,17 +174,16 @@ def test_farming__fees_of_one_opening__exceed_four_rewards(world: World) -> None
             assert 4 * max(rewards) <= fees
 
 
-def test_farming__after_the_minimum_was_raised__a_reward_is_of_the_new_minimum(
+def test_farming__after_the_minimum_was_raised__a_reward_is_of_the_position_itself(
     world: World,
 ) -> None:
-    """A note for governance: positions opened under a smaller minimum are worth less in fees than
-    the rewards of the larger one, up to the cap of ten dollars."""
+    """A position opened under a smaller minimum paid less in fees: it is worth no more."""
     with_reward(world, 10**19)
     long, short = world.open("l", 1), world.open("s", 1)
     world.trade(long, short, 10**15)
     fees = world.market(BTC).fees
     world.set_config(BTC, min_size=WAD)
-    assert world.liquidator.reward_of(long) > fees
+    assert 4 * world.liquidator.reward_of(long) <= fees
 
 
 @pytest.mark.parametrize(("most", "allowed"), [(10**19, True), (10**19 + 1, False)])
