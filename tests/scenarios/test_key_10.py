@@ -25,6 +25,8 @@ CONTRACTS = {
     "RiskSettings": "settings",
     "Custody": "custody",
     "Clearinghouse": "ledger",
+    "InsuranceFund": "fund",
+    "BackstopVault": "vault",
     "Liquidator": "liquidator",
 }
 

@@ -37,10 +37,13 @@ NAMES = {
     "settings": "RiskSettings",
     "custody": "Custody",
     "ledger": "Clearinghouse",
+    "fund": "InsuranceFund",
+    "vault": "BackstopVault",
     "liquidator": "Liquidator",
     "timelock": "Timelock",
 }
 ANY = (0, MAX)
+BID = 5 * 10**18  # [token units] collateral that the vault took
 Path_ = tuple[int, ...]  # of a leaf among the arguments
 Valid = tuple[int, int] | frozenset[int]
 
@@ -182,6 +185,26 @@ SETTERS: dict[str, Setter] = {
     ),
     "ledger.settle_market": Setter((0,), {"_market": (0, 0)}),  # only 0 is reduce-only here
     "ledger.hand_over": Setter(("contract",), {}),
+    "fund.set_bucket_cap": Setter(
+        (0, 1),
+        {"_market": (0, 32), "_cap": (0, 2**112 - 1)},
+        lambda world, arguments: {"_cap": world.fund.cap_of(arguments[0])},
+    ),
+    "fund.hand_over": Setter(("contract",), {}),
+    "vault.open_ring": Setter(
+        (0, 1),
+        {"_market": (0, 31), "_target": ANY},  # 1 is open, and empty
+        lambda world, arguments: {"_target": world.vault.ring_of(arguments[0]).target},
+    ),
+    "vault.set_target": Setter(
+        (1, 1),
+        {"_market": frozenset({1}), "_target": ANY},
+        lambda world, arguments: {"_target": world.vault.ring_of(1).target},
+    ),
+    "vault.set_manager": Setter(("person",), {}),
+    "vault.set_limits": Setter((1, 1), {"_distance": (0, 100_000), "_daily_loss": ANY}),
+    "vault.sell": Setter((0, 1, "person"), {"_token": (0, 0), "_amount": (1, BID)}),
+    "vault.hand_over": Setter(("contract",), {}),
     "liquidator.set_parameters": Setter(
         (LIQUIDATION,),
         {
@@ -191,6 +214,7 @@ SETTERS: dict[str, Setter] = {
             "discount_max": (50_000, 566_665),
             "insurance_fee": (0, 266_665),
             "min_deficit": (USD, 10**6 * USD),
+            "reward": (0, 10 * USD),
         },
         read_parameters,
     ),
@@ -207,6 +231,10 @@ ADDRESSES: dict[str, dict[str, bool]] = {
     "custody.hand_over": CONTRACT_ONLY,
     "ledger.hand_over": CONTRACT_ONLY,
     "liquidator.hand_over": CONTRACT_ONLY,
+    "fund.hand_over": CONTRACT_ONLY,
+    "vault.hand_over": CONTRACT_ONLY,
+    "vault.set_manager": ANYTHING,  # zero: nobody
+    "vault.sell": {"zero": False, "person": True, "contract": True},
     "ledger.set_liquidator": CONTRACT_ONLY,
     "ledger.set_gateway_at": {"zero": True, "person": False, "contract": True},
     "custody.list_token": {"zero": False, "person": False, "contract": False, "token": True},
@@ -272,11 +300,17 @@ def put(value: Any, path: Path_, leaf: Any) -> Any:
 
 @pytest.fixture
 def ready(world: World) -> Any:
-    """A listed token, market 0 reduce-only, fresh ages; a timelock beside it."""
-    world.list_token()
+    """A listed token, market 0 reduce-only, fresh ages, a ring; a timelock beside it."""
+    world.bank()
+    index, token = world.list_token()
+    seller = world.open("seller")
+    world.deposit_collateral(seller, index, token, BID)
+    with world.as_liquidator():
+        world.custody.move(seller, int(world.vault.address, 16) << 96 | 32, index, BID)
     with world.as_owner():
         world.settings.set_config(0, CAPPED.tuple())
         world.engine.set_reduce_only(0, True)
+        world.vault.open_ring(1, 0)
         timelock = load("contracts/Timelock.vy").deploy(FLOOR, [], [], world.engine.address)
     actors = {
         "zero": "0x" + "00" * 20,

@@ -37,8 +37,8 @@ def test_resolve__pays_the_deficit_in_the_same_transaction(
     before = sum(world.health(s).equity for s in shorts)
     world.liquidator.resolve(loser)
     (event,) = events_of(world.liquidator, "AccountResolved")
-    _, _, _, cash, d, insured, charged, socialised = event
-    assert (cash, d) == (-deficit, deficit)
+    _, _, _, cash, reward, d, insured, charged, socialised = event
+    assert (cash, reward, d) == (-deficit, 0, deficit)
     assert d == insured + charged + socialised
     assert world.custody.totals().deficit == socialised
     after = sum(world.health(s).equity for s in shorts)

@@ -6,31 +6,33 @@ import boa
 import pytest
 
 from tests.support.compiled import load
-from tests.support.world import UNIT, WAD, World, address_of
+from tests.support.world import SETTLEMENT, UNIT, WAD, World, address_of
 
 
 def test_allowances__after_every_flow__are_nil(world: World) -> None:
-    """Neither ledger nor custody lets anyone pull."""
+    """Nobody may pull; of the vault only the ledger, which pulls from its caller."""
     trader, other = world.open("trader", 10_000), world.open("other", 10_000)
     index, token = world.list_token()
     world.deposit_collateral(trader, index, token, WAD)
     world.trade(trader, other, WAD // 10)
     world.withdraw(trader, UNIT)
     world.withdraw_collateral(trader, index, WAD // 2)
-    holders = (world.ledger, world.custody)
+    holders = (world.ledger, world.custody, world.fund)
     spenders = [*holders, world.engine, world.liquidator, world.gateway, world.settings]
+    spenders += [world.fund, world.vault]
     for mint in (world.token, token):
-        for holder in holders:
+        for holder in (*holders, world.vault):
             for spender in spenders:
-                assert mint.allowance(holder.address, spender.address) == 0
+                if (holder, spender, mint) != (world.vault, world.ledger, world.token):
+                    assert mint.allowance(holder.address, spender.address) == 0
 
 
 @pytest.mark.parametrize("path", ["cash", "collateral"])
 def test_receiver_with_code__is_not_called(world: World, path: str) -> None:
     """Tokens are sent; the receiver runs nothing, so it can neither re-enter nor refuse."""
     attacker = load("contracts/mocks/AttackerMock.vy").deploy()
-    release = world.ledger.release.prepare_calldata(address_of("accomplice"))
-    attacker.set_plan([(world.ledger.address, release)])
+    release = world.custody.release.prepare_calldata(SETTLEMENT, address_of("accomplice"))
+    attacker.set_plan([(world.custody.address, release)])
     trader = world.open("trader", 10_000)
     index, token = world.list_token()
     world.deposit_collateral(trader, index, token, WAD)

@@ -51,6 +51,13 @@ def hand_over(world: World, floor: int = FLOOR) -> Government:
         floor, [proposer], [executor], world.engine.address
     )
     with world.as_owner():
-        for contract in (world.engine, world.custody, world.ledger, world.liquidator):
+        for contract in (
+            world.engine,
+            world.custody,
+            world.ledger,
+            world.fund,
+            world.vault,
+            world.liquidator,
+        ):
             contract.hand_over(timelock.address)
     return Government(world, timelock, proposer, executor)

@@ -63,6 +63,9 @@ def test_solvency__held_apart__shown(hall: Hall) -> None:
         hall.token.approve(hall.fund.address, 40 * UNIT)
         hall.fund.give(0, 40 * UNIT)
         hall.custody.set_outflow(255, 0, 3_600)
+    hall.custody.release(255, hall.owner)
+    hall.system.wait(3_600)
+    hall.set_price(0, hall.mark(0))
     with hall.as_liquidator():
         hall.ledger.write_off(hall.trader(0), 0, 10**9 * WAD)
     hall.withdraw(saver, 1_000 * UNIT)
@@ -71,12 +74,17 @@ def test_solvency__held_apart__shown(hall: Hall) -> None:
     assert issued.waiting == 1_000 * WAD - issued.tickets
     assert issued.tokens == 10**9 * WAD + issued.tickets
     hall.buy(hall.trader(50_000), WAD)
+    before = hall.lens.solvency()
     hall.ledger.sweep(0)
     report = hall.lens.solvency()
-    fees = issued.deficit + issued.tickets - report.deficit - report.tickets
-    assert fees > 0 == report.fees
+    income = before.fees * before.tokens // (before.tokens + before.deficit)
+    deficit = before.deficit - (before.fees - income)
+    assert income > 0 == report.fees
     assert (report.insurance, report.waiting) == (40 * WAD, issued.waiting)
-    assert report.restored == fees * issued.tickets // (issued.deficit + issued.tickets) > 0
+    assert report.restored == income * before.tickets // (deficit + before.tickets) > 0
+    assert report.tickets == before.tickets - report.restored
+    assert report.deficit == deficit - (income - report.restored)
+    assert report.tokens == before.tokens - report.restored
 
 
 def test_solvency__socialised_deficit__shown(hall: Hall) -> None:

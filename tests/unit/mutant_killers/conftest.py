@@ -35,11 +35,13 @@ def funded(populated: Stage) -> Iterator[Stage]:
 @pytest.fixture
 def stage(funded: Stage) -> Stage:
     """Neither fund nor vault has anything: step 3 alone."""
+    funded.is_compared = False
     for market in BUCKETS:
         funded.fund.must(funded.owner, "set_bucket_cap", market, 0)
         funded.model.set_bucket_cap(market, 0)
     for market in RINGS:
         empty_ring(funded, market)
+    funded.is_compared = True
     return funded
 
 
