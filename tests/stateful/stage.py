@@ -48,6 +48,7 @@ NAMES = (
     "InsuranceFund",
     "BackstopVault",
     "Liquidator",
+    "WaterfallLens",
 )
 INTEREST = 32  # the fund's bucket of income that is no market's
 BUCKETS = {0: 60_000, 1: 15_000, INTEREST: 5_000}  # caps [USD]; market 2 has none
@@ -144,6 +145,7 @@ class Stage:
         self, driver: Driver, artifact: Callable[[str], Artifact], *, is_compared: bool = True
     ) -> None:
         self.is_compared = is_compared
+        self.predicted: tuple[Any, ...] = ()
         self.driver = driver
         self.owner, self.guardian = address_of("owner"), address_of("guardian")
         self.signers = make_signers(3)
@@ -256,12 +258,20 @@ class Stage:
         )
 
     def resolve(self, account: int) -> Outcome:
+        self.predicted = self.predict(account)
         return self._do(
             "resolve",
             (account, *self.rings),
             lambda: self.liquidator.send(self.owner, "resolve", account),
             lambda: self.model.resolve(account, int(self.owner, 16)),
         )
+
+    def predict(self, account: int) -> tuple[Any, ...]:
+        """What the lens says `resolve` would do: who takes each leg, and who pays."""
+        answer = self.waterfall_lens.call("waterfall", account)
+        to_vault, legs, *amounts = answer[7:]
+        rows = [(leg[0], leg[1], to_vault, *leg[3:]) for leg in legs]
+        return rows, amounts[:5]
 
     def collect(self, account: int, market: int) -> Outcome:
         return self._do(
@@ -616,6 +626,9 @@ class Stage:
             self.fund.address,
             self.vault.address,
             parameters,
+        )
+        self.waterfall_lens = deploy(
+            "WaterfallLens", self.ledger.address, self.engine.address, self.liquidator.address
         )
         vault = account_of(self.vault.address, 0)
         self.model = Protocol(self.driver.time(), replace(SETTINGS, vault=vault))
