@@ -2,7 +2,9 @@
 
 Liquidatable: buy its collateral (step 0) or part of a position (step 1), whichever pays more, if it
 pays more than its gas; start its auction where nothing pays yet. From the backstop on: resolve it
-(step 3), whatever that costs; where collateral has to go first, buy it.
+(steps 2 and 3), whatever that costs; where collateral has to go first, buy it, or let the vault
+have what nobody wants for nothing. None but the purchases needs capital. Rewards are released to
+the bot when they are worth the gas.
 
 How much the own account can carry is decided by the simulation. `Lens.max_trade` only names a size
 worth trying: it answers for trades, which are reduce-only after a jump, when takes are not.
@@ -25,11 +27,16 @@ from oracle.bot.protocol import (
     MAX_TRADE,
     POKE,
     REFERENCE_OF,
+    RELEASE,
     RESOLVE,
+    REWARD_OF,
+    SETTLEMENT,
     TAKE,
     TAKE_COLLATERAL,
+    TAKE_LAST,
     TERMS,
     WAD,
+    WAITING,
     CollateralTerms,
     Deployment,
     Terms,
@@ -39,6 +46,8 @@ from oracle.bot.protocol import (
 from oracle.bot.rank import Short
 from oracle.chain import ChainError, Client, Function, Reverted, to_hex
 
+RELEASE_GAS: Final = 90_000
+WORTH: Final = 5  # times its gas that rewards are let pile up to
 TRIES: Final = 6  # halvings of a size that the own account is too small for
 
 
@@ -144,6 +153,21 @@ class Actor:
         self._is_busy = self._journal.is_busy(head)
         return sum(self._try(each) for each in short)
 
+    def collect(self, gas: Gas, head: int) -> bool:
+        """Release what the bot earned by resolving, once it is worth it.
+
+        Raises:
+            ChainError: the node cannot be reached.
+        """
+        at = self._deployment.custody
+        waiting = int(self._client.call(at, WAITING, SETTLEMENT, self._address))
+        cost = gas.usd_up(RELEASE_GAS)
+        if waiting <= WORTH * cost or self._journal.is_waiting(self._own, head):
+            return False
+        key = Key(self._own, "release", -1, head)
+        args = (SETTLEMENT, self._address)
+        return self._put(Action(key, RELEASE, args, 0, RELEASE_GAS, waiting - cost, at))
+
     def _try(self, short: Short) -> bool:
         try:
             return self._serve(short)
@@ -168,6 +192,8 @@ class Actor:
             return True
         if self._take_best(account, auction, with_legs=short.health.state < BACKSTOP):
             return True
+        if short.health.state >= BACKSTOP and self._give_away(account, auction):
+            return True
         return not is_running and self._free_of_charge("poke", account, auction)
 
     # --- without a payment -----------------------------------------------------------------------
@@ -179,7 +205,27 @@ class Actor:
         gas = self._simulate(key, function, (account,))
         if gas is None:
             return False
-        return self._put(Action(key, function, (account,), 0, gas, -self._gas.usd_up(gas)))
+        profit = self._reward(account) if step == "resolve" else 0
+        return self._put(Action(key, function, (account,), 0, gas, profit - self._gas.usd_up(gas)))
+
+    def _reward(self, account: int) -> int:
+        try:
+            return int(self._client.call(self._deployment.liquidator, REWARD_OF, account))
+        except Reverted:
+            return 0
+
+    def _give_away(self, account: int, auction: int) -> bool:
+        """Collateral whose price came down to nothing: the vault is its last bidder."""
+        *_, holdings = self._client.call(self._deployment.ledger, BOOK, account)
+        vault = self._deployment.vault
+        for token, _ in holdings:
+            key = Key(account, "take_last", token, auction)
+            gas = self._simulate(key, TAKE_LAST, (account, token), vault)
+            if gas is not None:
+                args = (account, token)
+                cost = self._gas.usd_up(gas)
+                return self._put(Action(key, TAKE_LAST, args, 0, gas, -cost, vault))
+        return False
 
     # --- for a discount --------------------------------------------------------------------------
 
@@ -265,9 +311,11 @@ class Actor:
 
     # --- internals -------------------------------------------------------------------------------
 
-    def _simulate(self, key: Key, function: Function, args: Sequence[int]) -> int | None:
+    def _simulate(
+        self, key: Key, function: Function, args: Sequence[int], to: str = ""
+    ) -> int | None:
         """The gas it takes; None, and the reason in the log, if the chain would refuse."""
-        to = self._deployment.liquidator
+        to = to or self._deployment.liquidator
         params = {"from": self._address, "to": to, "data": to_hex(function.encode(*args))}
         try:
             self._client.call(to, function, *args, sender=self._address)

@@ -54,7 +54,7 @@ class Key:
     """What an action is about.
 
     Attributes:
-        step: ``poke``, ``take_collateral``, ``take`` or ``resolve``.
+        step: ``poke``, ``take_collateral``, ``take_last``, ``take``, ``resolve`` or ``release``.
         item: market or token; -1 where there is none.
         auction: block of the account's last auction event; 0 if there was none.
     """

@@ -34,6 +34,7 @@ from oracle.signing import account_id
 PASSPHRASE: Final = "PLIMSOLL_BOT_PASSPHRASE"
 FOLDER: Final = Path("build/bot")
 NATIVE: Final = ("ETH", "WETH")  # of the deployment, to price gas by
+COLLECT_EVERY: Final = 50  # rounds between two looks at one's rewards
 MOST_WAIT: Final = 60.0  # [s] between two tries at a node that does not answer
 
 
@@ -50,6 +51,7 @@ class Bot:
     own: int
     native_usd: int | None  # [USD wad]; None for the engine's price
     log: Log
+    turn: int = 0
 
     def round(self) -> int:
         """Settle what was sent, read the chain, act; how many actions went out.
@@ -66,7 +68,11 @@ class Bot:
         if self.own in health and health[self.own].state >= LIQUIDATABLE:
             self.log.warning("own account is short", account=short_id(self.own))
         short = ranked(health, own={self.own})
-        count = self.actor.act(short, head, self._gas()) if short else 0
+        gas = self._gas() if short or self.turn % COLLECT_EVERY == 0 else None
+        count = self.actor.act(short, head, gas) if short and gas else 0
+        if gas and self.turn % COLLECT_EVERY == 0:
+            count += self.actor.collect(gas, head)
+        self.turn += 1
         self.log.debug("round", head=head, accounts=len(health), short=len(short), actions=count)
         return count
 

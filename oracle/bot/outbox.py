@@ -27,15 +27,17 @@ class Action:
     Attributes:
         size: taken, base wad or token wad; 0 where nothing is.
         gas: estimated.
-        profit: USD wad, after gas; of an action without a discount minus the gas.
+        profit: USD wad, after gas; of an action without a discount its reward less the gas.
+        to: contract; the liquidator where none is named.
     """
 
     key: Key
     function: Function
-    args: tuple[int, ...]
+    args: tuple[Any, ...]
     size: int
     gas: int
     profit: int
+    to: str = ""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -93,7 +95,7 @@ class Live:
         """
         more, than = GAS_ROOM
         data = action.function.encode(*action.args)
-        raw = self._sender.sign(self._liquidator, data, action.gas * more // than)
+        raw = self._sender.sign(action.to or self._liquidator, data, action.gas * more // than)
         transaction = to_hex(keccak(bytes.fromhex(raw[2:])))
         self._journal.open(action.key, transaction, self._now())
         try:

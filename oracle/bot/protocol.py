@@ -16,7 +16,7 @@ from oracle.chain import ChainError, Client, Function, to_hex
 
 WAD: Final = 10**18
 HEALTHY, CALLED, LIQUIDATABLE, BACKSTOP, BANKRUPT = range(5)
-NEEDED: Final = ("engine", "clearinghouse", "liquidator", "lens")
+NEEDED: Final = ("engine", "clearinghouse", "custody", "liquidator", "vault", "lens")
 
 # --- topics of events, each with the account as its first indexed value --------------------------
 
@@ -50,6 +50,14 @@ TAKE_COLLATERAL: Final = Function(
     "take_collateral(uint256,uint256,uint256,uint256,uint256)", ("uint256", "uint256")
 )
 RESOLVE: Final = Function("resolve(uint256)")
+REWARD_OF: Final = Function("reward_of(uint256)", ("uint256",))
+
+# --- the vault, and custody, which holds the bot's rewards ---------------------------------------
+
+SETTLEMENT: Final = 255  # custody's index of the settlement token
+TAKE_LAST: Final = Function("take_last(uint256,uint256)")
+WAITING: Final = Function("waiting(uint256,address)", ("uint256",))
+RELEASE: Final = Function("release(uint256,address)")
 
 
 class Terms(NamedTuple):
@@ -84,6 +92,8 @@ class Deployment:
     lens: str
     assets: Mapping[str, int]  # symbol -> asset id, of markets and collateral
     code_hashes: Mapping[str, str]  # address -> keccak of the code there
+    custody: str = ""
+    vault: str = ""
 
     @classmethod
     def load(cls, path: Path) -> Deployment:
@@ -116,6 +126,8 @@ class Deployment:
             ledger=to_checksum_address(addresses["clearinghouse"]),
             liquidator=to_checksum_address(addresses["liquidator"]),
             lens=to_checksum_address(addresses["lens"]),
+            custody=to_checksum_address(addresses["custody"]),
+            vault=to_checksum_address(addresses["vault"]),
             assets={**values.get("markets", {}), **values.get("tokens", {})},
             code_hashes={addresses[name]: hashes[name] for name in NEEDED if name in hashes},
         )

@@ -16,13 +16,16 @@ from oracle.signing import account_id
 WAD = 10**18
 KEY = Account.from_key(b"\x07" * 32)
 OWN = account_id(KEY.address)
-ENGINE, LEDGER, LIQUIDATOR, LENS = ("0x" + digit * 40 for digit in "1234")
-DEPLOYMENT = p.Deployment(31_337, 1, ENGINE, LEDGER, LIQUIDATOR, LENS, {"BTC": 0, "ETH": 1}, {})
+ENGINE, LEDGER, LIQUIDATOR, LENS, CUSTODY, VAULT = ("0x" + digit * 40 for digit in "123456")
+ASSETS = {"BTC": 0, "ETH": 1}
+DEPLOYMENT = p.Deployment(31_337, 1, ENGINE, LEDGER, LIQUIDATOR, LENS, ASSETS, {}, CUSTODY, VAULT)
 TRADER = 5 << 96
 OTHER = 6 << 96
 LONG, TOKEN = 0, 32
 NAMES = {"configured": p.CONFIGURED, "started": p.STARTED, "ended": p.ENDED}
-STEPS = {f.selector: f for f in (p.POKE, p.TAKE, p.TAKE_COLLATERAL, p.RESOLVE)}
+STEPS = {
+    f.selector: f for f in (p.POKE, p.TAKE, p.TAKE_COLLATERAL, p.RESOLVE, p.TAKE_LAST, p.RELEASE)
+}
 
 
 class FakeChain(Client):
@@ -42,7 +45,9 @@ class FakeChain(Client):
         self.collateral = {}
         self.marks = {0: 20_000 * WAD, 1: 2_000 * WAD}
         self.room = 10**30
-        self.refuse = {}
+        self.refuse = {"take_last": "price limit"}
+        self.reward = 0
+        self.waiting = 0
         self.pool = {}
         self.mined = {}
         self.asked = []
@@ -205,6 +210,8 @@ ANSWERS = {
         (LEDGER, p.BOOK, FakeChain._book),
         (LIQUIDATOR, p.TERMS, FakeChain._terms),
         (LIQUIDATOR, p.COLLATERAL_TERMS, FakeChain._collateral_terms),
+        (LIQUIDATOR, p.REWARD_OF, lambda chain, _: (chain.reward,)),
+        (CUSTODY, p.WAITING, lambda chain, token, _: (chain.waiting if token == 255 else 0,)),
         (LENS, p.MAX_TRADE, lambda chain, *_: (chain.room,)),
         (ENGINE, p.REFERENCE_OF, lambda chain, asset: ((chain.marks[asset], 0, 0, 0, 0, 0),)),
         (ENGINE, p.COLLATERAL_PRICE, lambda chain, _: (10**5, 2_000 * WAD, 0)),
@@ -219,6 +226,7 @@ class Transaction:
     def __init__(self, raw):
         fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
         self.data = bytes(fields["data"])
+        self.to = "0x" + bytes(fields["to"]).hex()
         self.nonce = fields["nonce"]
         self.gas = fields["gas"]
 

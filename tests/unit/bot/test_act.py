@@ -5,12 +5,14 @@ import pytest
 from oracle.bot.act import Gas, Offer, sizes
 from oracle.chain import ChainError
 from tests.unit.bot.fake_chain import (
+    CUSTODY,
     KEY,
     LONG,
     OTHER,
     OWN,
     TOKEN,
     TRADER,
+    VAULT,
     WAD,
     FakeChain,
     Transaction,
@@ -159,6 +161,68 @@ def test_collateral__for_nothing__is_taken():
     chain.holdings[TRADER] = {TOKEN: 3 * WAD}
     chain.collateral[TRADER, TOKEN] = (3 * WAD, 0, 10**6, 5_000 * WAD, 7_200)
     assert acted(chain)[0][0] == "take_collateral"
+
+
+def unwanted():
+    """Collateral has to go first, and the bot has no capital."""
+    chain = sinking(state=4)
+    chain.refuse |= {"resolve": "collateral first", "take_collateral": "not owner"}
+    chain.holdings[TRADER] = {TOKEN: 3 * WAD}
+    chain.collateral[TRADER, TOKEN] = (3 * WAD, 0, 10**6, 5_000 * WAD, 7_200)
+    return chain
+
+
+def test_collateral__that_nobody_buys_for_nothing__is_given_to_the_vault():
+    chain = unwanted()
+    del chain.refuse["take_last"]
+    assert acted(chain) == [("take_last", (TRADER, TOKEN))]
+    assert Transaction(next(iter(chain.pool.values()))).to == VAULT
+
+
+def test_collateral__that_still_has_a_price__is_not_given_away():
+    chain = unwanted()
+    assert [name for name, _ in acted(chain)] == ["poke"]
+
+
+def test_collateral__of_an_account_above_the_backstop__is_not_given_away():
+    chain = unwanted()
+    del chain.refuse["take_last"]
+    chain.health[TRADER] = (900 * WAD, 1_000 * WAD, 2)
+    assert "take_last" not in [name for name, _ in acted(chain)]
+
+
+# --- rewards ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("above", "is_released"), [(0, False), (1, True)])
+def test_rewards__worth_five_times_their_gas__are_released(above, is_released):
+    chain = sinking(state=0)
+    cost = 90_000 * 2 * 10**9 * 2_000  # [USD wad]
+    chain.waiting = 5 * cost + above
+    sent = acted(chain)
+    assert sent == ([("release", (255, KEY.address.lower()))] if is_released else [])
+    if is_released:
+        assert Transaction(next(iter(chain.pool.values()))).to == CUSTODY
+
+
+def test_rewards__are_looked_at_now_and_then():
+    chain = sinking(state=0)
+    bot = bot_of(chain)
+    bot.round()
+    chain.waiting = 10**24
+    for _ in range(49):
+        bot.round()
+        chain.mine()
+    assert chain.sent == []
+    bot.round()
+    assert [name for name, _ in chain.sent] == ["release"]
+
+
+def test_resolve__reward_counts_in_the_profit(capsys):
+    chain = sinking(state=3)
+    chain.reward = 7 * WAD
+    bot_of(chain, signer=None).round()
+    assert "profit_usd=5.00" in capsys.readouterr().out
 
 
 # --- poke, resolve ------------------------------------------------------------------------------

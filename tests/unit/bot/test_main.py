@@ -15,12 +15,14 @@ from oracle.bot.logs import line
 from oracle.bot.protocol import Deployment, short_id
 from oracle.chain import ChainError
 from tests.unit.bot.fake_chain import (
+    CUSTODY,
     ENGINE,
     KEY,
     LEDGER,
     LENS,
     LIQUIDATOR,
     TRADER,
+    VAULT,
     bot_of,
     sinking,
 )
@@ -34,6 +36,8 @@ VALUES = {
         "clearinghouse": LEDGER,
         "liquidator": LIQUIDATOR,
         "lens": LENS,
+        "custody": CUSTODY,
+        "vault": VAULT,
     },
     "markets": {"BTC": 0, "ETH": 1},
     "tokens": {},
