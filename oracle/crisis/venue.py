@@ -10,7 +10,7 @@ first seen and is forgotten at E >= 5/4·MM, ran out (FORMULAS 4). MM is one rat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -186,7 +186,7 @@ class RankedVenue:
             else:
                 self._take(i, mark, result.closed[k], result.losses[k])
 
-    def _insure(self, owned: dict[int, int]) -> dict[int, int]:
+    def _insure(self, owned: Mapping[int, int]) -> dict[int, int]:
         """What the insurance pays for each account that left a deficit [USD wad]."""
         paid = {}
         for i in sorted(owned, key=lambda i: owned[i]):
