@@ -57,6 +57,16 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--liquidators", is_flag=True, help="Liquidators take part; by default none does.")
 @click.option(
+    "--insurance",
+    type=click.FloatRange(0, 1e9),
+    help="USD in each market's insurance bucket; by default 0.2 % of its accounts' notional.",
+)
+@click.option(
+    "--backstop",
+    type=click.FloatRange(0, 1e9),
+    help="USD in each market's ring of the backstop vault, likewise; 0 for none.",
+)
+@click.option(
     "--queue",
     type=click.Choice([settlement.value for settlement in Settlement]),
     default=VARIANTS[0].settlement.value,
@@ -80,6 +90,8 @@ def cli(
     table: Path | None,
     initial_margin: float | None,
     liquidators: bool,
+    insurance: float | None,
+    backstop: float | None,
     queue: str,
     out: Path,
     port: int,
@@ -95,5 +107,6 @@ def cli(
         market, day, path, table, count, seed, skip, prices, notional, leverage, long_share
     )
     rate = None if initial_margin is None else round(initial_margin * 10_000)
-    options = Options(liquidators, Variant(Settlement(queue), carry=True), rate, port)
+    variant = Variant(Settlement(queue), carry=True)
+    options = Options(liquidators, variant, rate, insurance, backstop, port)
     run_crisis(choices, options, out, console)

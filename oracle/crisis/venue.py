@@ -10,7 +10,7 @@ first seen and is forgotten at E >= 5/4·MM, ran out (FORMULAS 4). MM is one rat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -60,6 +60,7 @@ class Tally:
     """What the queue did along the path. Money is USD wad; accounts by index."""
 
     deficit: int = 0
+    insured: int = 0  # of the deficit
     overshoot: int = 0
     insolvency: int = 0  # deficits nobody paid, and what winners did not own
     closed: set[int] = field(default_factory=set)  # because they failed
@@ -78,12 +79,20 @@ class RankedVenue:
     """One market under one variant of the queue."""
 
     def __init__(
-        self, accounts: Sequence[Account], rules: Rules, settlement: Settlement, *, carry: bool
+        self,
+        accounts: Sequence[Account],
+        rules: Rules,
+        settlement: Settlement,
+        *,
+        carry: bool,
+        insurance: int = 0,
     ) -> None:
+        """insurance: pays deficits, worst first, before anybody of the queue does [USD wad]."""
         self.tally = Tally()
         self._rules = rules
         self._settlement = settlement
         self._carry = carry
+        self._insurance = insurance
         self._accounts: list[Account | None] = list(accounts)
         self._cash = [0] * len(accounts)  # of those without a position
         self._sign = np.array([1.0 if account.is_long else -1.0 for account in accounts])
@@ -123,6 +132,12 @@ class RankedVenue:
             )
             self._put(i, left)
 
+    def hand_over(self, i: int, mark: int, payment: int) -> None:
+        """A vault takes a whole position at the mark for `payment` [USD wad], if that is there."""
+        account = self._accounts[i]
+        if account is not None and account.equity_at(mark) >= payment:
+            self._remove(i, account.equity_at(mark) - payment)
+
     def equity_at(self, mark: int) -> list[int]:
         """E of every account, 0 for the bankrupt [USD wad]."""
         return [
@@ -140,6 +155,7 @@ class RankedVenue:
 
     def _close(self, failing: Sequence[int], mark: int, previous: int, equity: FloatArray) -> None:
         owned = {i: self._live(i).equity_at(mark) for i in failing}
+        insured = self._insure(owned)
         chosen = list(failing)
         for is_long in (True, False):
             closed = [i for i in failing if self._live(i).is_long == is_long]
@@ -149,17 +165,19 @@ class RankedVenue:
             others = self._others(failing, equity, is_long=not is_long)
             if deficit:
                 self.tally.winners.update(others.tolist())
+                deficit -= sum(insured.get(i, 0) for i in closed)
             chosen += self._front(others, closed, deficit / WAD, mark / WAD, equity)
         chosen.sort()
         result = ranked_queue(
-            [self._live(i) for i in chosen],
+            [self._with(i, insured.get(i, 0)) for i in chosen],
             mark,
             self._settlement,
             previous=previous,
             carry=self._carry,
             closing=frozenset(k for k, i in enumerate(chosen) if i in owned),
         )
-        self.tally.deficit += result.deficit
+        self.tally.deficit += result.deficit + sum(insured.values())
+        self.tally.insured += sum(insured.values())
         self.tally.overshoot += result.overshoot
         self.tally.insolvency += result.insolvency_left
         for k, i in enumerate(chosen):
@@ -167,6 +185,21 @@ class RankedVenue:
                 self._fail(i, owned[i])
             else:
                 self._take(i, mark, result.closed[k], result.losses[k])
+
+    def _insure(self, owned: Mapping[int, int]) -> dict[int, int]:
+        """What the insurance pays for each account that left a deficit [USD wad]."""
+        paid = {}
+        for i in sorted(owned, key=lambda i: owned[i]):
+            amount = min(positive(-owned[i]), self._insurance)
+            if amount:
+                paid[i] = amount
+                self._insurance -= amount
+        return paid
+
+    def _with(self, i: int, amount: int) -> Account:
+        """An account and so much more money."""
+        account = self._live(i)
+        return replace(account, equity=Usd(account.equity + amount))
 
     def _others(self, failing: Sequence[int], equity: FloatArray, *, is_long: bool) -> IntArray:
         """Who could pay: the accounts of a side with E >= 0 that are not closed."""

@@ -54,6 +54,7 @@ class Chain:
         self.client = Client(client.url, REQUEST_TIMEOUT)
         self.counts = Counts()
         self.time = client.block_time()
+        self.markets = dict(deployment.markets)  # symbol -> number
         self.contracts = {
             name: Contract(name, deployment.addresses[name], _abi(CONTRACTS[name]))
             for name in CONTRACTS

@@ -34,6 +34,11 @@ PAYERS: Final = (
     ("charge", "charged to the other side", OURS),
     ("socialised", "socialised", DEFICIT),
 )
+TAKERS: Final = (
+    ("partial", "liquidators", "#5b9a6f"),
+    ("vault", "backstop vault", QUEUE),
+    ("opposite_side", "the other side, at the mark", OURS),
+)
 BINS: Final = 24
 FloatArray = npt.NDArray[np.float64]
 
@@ -66,16 +71,12 @@ def price_chart(replay: Replay, number: int, symbol: str) -> str:
 
 def loss_chart(report: Mapping[str, Any]) -> str:
     """Who bore the loss of the bankrupt accounts, one below the other."""
-    steps = report["steps"]
-    total = sum(steps[key] for key, _, _ in PAYERS)
-    x = Scale(0, total or 1, LEFT + 150, WIDTH - RIGHT - 190)
-    parts, left, y = [], 0.0, 14.0
-    parts += _bar(x, 0, total, y, "all of it", "#1d2733")
-    for key, label, colour in PAYERS:
-        y += 34
-        parts += _bar(x, left, left + steps[key], y, label, colour, total)
-        left += steps[key]
-    return drawing(y + 40, parts, "Who bore the loss")
+    return _ladder(report["steps"], PAYERS, "Who bore the loss")
+
+
+def taking_chart(report: Mapping[str, Any]) -> str:
+    """Who took the positions, one below the other."""
+    return _ladder(report["steps"], TAKERS, "Who took the positions")
 
 
 def histogram(ours: Sequence[float], queue: Sequence[float]) -> str:
@@ -114,6 +115,19 @@ def histogram(ours: Sequence[float], queue: Sequence[float]) -> str:
 
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
     return [(value, f"{value:,.6g}") for value in round_ticks(low, high)]
+
+
+def _ladder(steps: Mapping[str, float], rows: Sequence[tuple[str, str, str]], title: str) -> str:
+    """All of it, and below that each part where the one before it ends."""
+    total = sum(steps[key] for key, _, _ in rows)
+    x = Scale(0, total or 1, LEFT + 150, WIDTH - RIGHT - 190)
+    parts, left, y = [], 0.0, 14.0
+    parts += _bar(x, 0, total, y, "all of it", "#1d2733")
+    for key, label, colour in rows:
+        y += 34
+        parts += _bar(x, left, left + steps[key], y, label, colour, total)
+        left += steps[key]
+    return drawing(y + 40, parts, title)
 
 
 def _sticks(

@@ -4,6 +4,7 @@ A price beyond the move guard is held; the keeper says it again once it may conf
 life. Who is short is found off the chain and confirmed by the lens. Then, in rounds until nothing
 more can be done at this mark: a liquidator takes what it may (if there are any), an auction clock
 that nobody started or cleared is poked, and whoever is in the backstop, or bankrupt, is resolved.
+The rings of the backstop vault are accounts like any other.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from oracle.chain import Sender
 from oracle.crisis.path import Step
 from oracle.keeper import Keeper, Quote, local_account
+from scripts.crisis_parts.capital import Capital
 from scripts.crisis_parts.chain import Chain
 from scripts.crisis_parts.errors import CrisisError
 from scripts.crisis_parts.mirror import Found, Mirror
@@ -35,12 +37,12 @@ MOST_SIZE: Final = 2**109  # [base wad] as much as there is
 
 @dataclass
 class Taking:
-    """A partial take-over by a liquidator, as the queue's venue is to follow it."""
+    """A take-over, as the queue's venue is to follow it."""
 
     i: int
     size: int  # [base wad]
     mark: int  # [USD wad]
-    cost: int  # [USD wad] discount and fee
+    cost: int  # [USD wad] discount and fee, or what the vault was paid
 
 
 @dataclass
@@ -49,7 +51,8 @@ class Moment:
 
     time: int
     marks: dict[int, int]  # by market, those accepted now
-    takings: list[Taking] = field(default_factory=list)
+    takings: list[Taking] = field(default_factory=list)  # by liquidators
+    handed: list[Taking] = field(default_factory=list)  # to the vault, whole books
     resolved: int = 0
     deficit: int = 0  # [USD wad]
 
@@ -63,12 +66,17 @@ class Ladder:
     config: Config
     symbols: dict[int, str]  # of the markets
     liquidators: dict[int, Person]  # by market; none where they are absent
+    capital: dict[int, Capital]  # by market
 
     def __post_init__(self) -> None:
         self.marks: dict[int, int] = {}
         self.held: set[int] = set()  # markets with a price held by the move guard
         self.running: dict[int, int] = {}  # index -> when its auction began [s]
-        self.partial = 0  # [USD wad] notional taken over
+        self.partial = 0  # [USD wad] notional liquidators took over
+        self.vault = 0  # [USD wad] notional the vault took over
+        self.vault_paid = 0  # [USD wad] what it was paid for that
+        self.covered = 0  # [USD wad] by the insurance fund's own events
+        self._payments: dict[int, int] = {}  # by account, of the take-over that follows
         self._keeper = _keeper(self.chain, self.config)
         self._anyone = person("anyone").address
         self._duration = self.config.liquidation.duration
@@ -156,7 +164,6 @@ class Ladder:
         events = self.chain.mine()
         for event in events:
             self._hear(event, moment)
-        self._follow_takings(events)
         self.mirror.check_sides(self.chain)
         return True
 
@@ -183,7 +190,7 @@ class Ladder:
             self.chain.send(self._anyone, "liquidator", data, "resolve")
         elif state == LIQUIDATABLE and self._taker(i):
             taker = self.liquidators[self.mirror.market_of[i]]
-            limit = ENDLESS if self.mirror.is_long[i] else 0
+            limit = ENDLESS if self.mirror.held[i].is_long else 0
             market = self.mirror.market_of[i]
             data = liquidator.data("take", account, market, MOST_SIZE, taker.account, limit)
             self.chain.send(taker.address, "liquidator", data, "take")
@@ -209,6 +216,10 @@ class Ladder:
             moment.resolved += 1
             moment.deficit += values["deficit"]
             self.running.pop(self.mirror.index[values["account"]], None)
+        elif event.name == "Transferred":
+            self._payments[values["account"]] = values["amount"]
+        elif event.name == "ShortfallCovered":
+            self.covered += values["paid"]
         elif event.name == "PositionTaken":
             self._note_taking(event, moment)
 
@@ -217,16 +228,15 @@ class Ladder:
         market, size = values["market"], abs(values["size"])
         i = self.mirror.index[values["account"]]
         mark = self.marks[market]
+        if values["taker"] == self.capital[market].ring:
+            payment = self._payments.pop(values["account"], 0)
+            self.vault += size * mark // 10**18
+            self.vault_paid += payment
+            moment.handed.append(Taking(i, size, mark, payment))
+            return
         self.partial += size * mark // 10**18
         discount = size * abs(values["price"] - mark) // 10**18
         moment.takings.append(Taking(i, size, mark, discount + values["fee"]))
-
-    def _follow_takings(self, events: Sequence[Happened]) -> None:
-        """Read both accounts of each anew; a round that takes does nothing else."""
-        taken = [event.values for event in events if event.name == "PositionTaken"]
-        if taken:
-            ids = {values[who] for values in taken for who in ("account", "taker")}
-            self.mirror.refresh(self.chain, sorted(self.mirror.index[each] for each in ids))
 
 
 # --- internals -----------------------------------------------------------------------------------

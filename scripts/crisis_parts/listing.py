@@ -6,6 +6,7 @@ coin. Fees and interest are 0, so that what an account owns is what the table sa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from oracle.engine.rounding import wad_mul_ceil
 from oracle.engine.units import PPM, WAD
+from scripts.crisis_parts.capital import Capital
 from scripts.crisis_parts.errors import CrisisError
 from scripts.crisis_parts.inputs import Case, ratios, row_of
 from scripts.support.config import Config, ConfigError, first_problem, read_file
@@ -41,8 +43,12 @@ def initial_margin(case: Case, asked: int | None, table: Path | None) -> int:
     return rate
 
 
-def market_config(case: Case, rate: int) -> Config:
+def market_config(case: Case, rate: int, capital: Mapping[str, Capital]) -> Config:
     """The local configuration with this case's markets instead of its own.
+
+    Args:
+        rate: of initial margin [ppm].
+        capital: by market.
 
     Raises:
         CrisisError: the base file cannot be used.
@@ -52,7 +58,8 @@ def market_config(case: Case, rate: int) -> Config:
         values |= {
             "interest_rate": 0,
             "markets": [
-                _market(number, symbol, case, rate) for number, symbol in enumerate(case.markets)
+                _market(number, symbol, case, rate, capital[symbol])
+                for number, symbol in enumerate(case.markets)
             ],
             "tokens": [],
         }
@@ -71,12 +78,15 @@ def maintenance(rate: int) -> int:
 # --- internals -----------------------------------------------------------------------------------
 
 
-def _market(number: int, symbol: str, case: Case, rate: int) -> dict[str, Any]:
+def _market(number: int, symbol: str, case: Case, rate: int, capital: Capital) -> dict[str, Any]:
     mm = maintenance(rate)
+    bucket_cap, ring = capital.in_dollars
     row = [_bound(symbol, case), rate, min(PPM, 2 * rate), mm, min(PPM, 2 * mm)]
     return {
         "symbol": symbol,
         "asset": number,
+        "bucket_cap": bucket_cap,
+        "ring": ring,
         "brackets": [row],
         "config": {
             "band": 50_000,

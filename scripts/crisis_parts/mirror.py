@@ -1,6 +1,6 @@
 """What every account is worth, known off the chain, and what deleveragings took from it.
 
-Positions change only when their account acts, so they are read once; sides change with events.
+Accounts are read once, when they were opened; then they, and the sides, follow the chain's events.
 Screening is in floats and names too many rather than too few; the chain decides. Losses are exact:
 `per_unit` of a side adds up what each deleveraging took from a scaled unit (`oracle.crisis.
 charges`), so an account's loss is its scaled size times what was added while it held it.
@@ -8,7 +8,7 @@ charges`), so an account's loss is its scaled size times what was added while it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -58,7 +58,6 @@ class Mirror:
 
     ids: list[int]
     market_of: list[int]
-    is_long: list[bool]
     mm_rate: int  # [ppm]
     markets: dict[int, Market]
     totals: Totals = field(default_factory=Totals)
@@ -71,6 +70,8 @@ class Mirror:
         self.held: list[Position] = [FLAT] * count
         self.losses = [0] * count  # in UNITs of USD wad
         self.winners = np.zeros(count, dtype=bool)
+        self.touched = np.zeros(count, dtype=bool)  # held a side that was cut or charged
+        self.brought = [0] * count  # [USD wad] own money, with what it was paid for a take-over
         self._finals: dict[int, dict[tuple[bool, int], int]] = {m: {} for m in self.markets}
         self._per_unit = dict.fromkeys(
             ((m, side) for m in self.markets for side in (True, False)), 0
@@ -81,15 +82,16 @@ class Mirror:
         self._scaled = np.zeros(count)
         self._z = np.zeros(count)
         self._solvent = np.zeros(count, dtype=bool)
+        self._ended = np.zeros(count, dtype=bool)  # whose position is of an epoch that ended
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def refresh(self, chain: Chain, chosen: Sequence[int]) -> None:
-        """Read these accounts (by index) anew, and the sides."""
-        ids = [self.ids[i] for i in chosen]
-        rows = read_holdings(chain, ids, [self.market_of[i] for i in chosen])
-        for i, (cash, held) in zip(chosen, rows, strict=True):
+    def read(self, chain: Chain) -> None:
+        """Accounts as they were opened at the mark, and the sides."""
+        rows = read_holdings(chain, self.ids, self.market_of)
+        for i, (cash, held) in enumerate(rows):
             self._put(i, cash, held)
+            self.brought[i] = cash
         for market in self.markets:
             self.markets[market] = read_market(chain, market)
 
@@ -121,7 +123,7 @@ class Mirror:
                 value[chosen] = size * price + credited - self._z[chosen]
                 notional[chosen] = np.abs(size) * price
         equity = self._cash + value
-        for i in self._ended():
+        for i in map(int, np.flatnonzero(self._ended)):
             equity[i], notional[i] = self.equity_of(i, 0) / WAD, 0.0
         self._solvent = equity >= 0
         return Found(equity, notional * (self.mm_rate / PPM), notional)
@@ -148,6 +150,10 @@ class Mirror:
         values = event.values
         if event.name == "ClosedAtMark":
             self._close(self.index[values["account"]], values["market"], values["realised"])
+        elif event.name == "TakenOver":
+            self._take_over(values)
+        elif event.name == "Transferred":
+            self._pay(self.index[values["account"]], self.index[values["to"]], values["amount"])
         elif event.name == "Deleveraged":
             self._cut(values, marks[values["market"]])
         elif event.name == "MarketSettled":
@@ -158,6 +164,8 @@ class Mirror:
         elif event.name == "LegResolved" and values["deficit"]:
             self._note_winners(values["market"], is_long=values["size"] < 0)
         elif event.name == "AccountResolved":
+            i = self.index[values["account"]]
+            self._put(i, self.cash[i] - values["reward"], self.held[i])
             self.resolved.append((event.time, resolved_of(event)))
 
     # --- internals -------------------------------------------------------------------------------
@@ -167,6 +175,7 @@ class Mirror:
         self.cash[i], self.held[i] = cash, held
         self._cash[i], self._scaled[i], self._z[i] = cash / WAD, held.scaled / WAD, held.z / WAD
         self._since[i] = self._now_per_unit(i)
+        self._ended[i] = False
 
     def _now_per_unit(self, i: int) -> int:
         held = self.held[i]
@@ -192,17 +201,39 @@ class Mirror:
             self.markets[market] = state.with_side(left, is_long=held.is_long)
         self._put(i, self.cash[i] + realised, FLAT)
 
+    def _take_over(self, values: Mapping[str, int]) -> None:
+        """Part of a position at a price; funding is 0. Who gives it up pays the fee."""
+        market, price = values["market"], values["price"]
+        moves = (
+            (values["account"], -values["size"], values["fee"]),
+            (values["taker"], values["size"], 0),
+        )
+        for account, delta, fee in moves:
+            i = self.index[account]
+            change = positions.change(
+                self.held[i], self.markets[market], self._finals[market], delta, price
+            )
+            self.markets[market] = change.market
+            self._put(i, self.cash[i] + change.realised - fee, change.position)
+
+    def _pay(self, giver: int, taker: int, amount: int) -> None:
+        for i, change in ((giver, -amount), (taker, amount)):
+            self.brought[i] += change
+            self._put(i, self.cash[i] + change, self.held[i])
+
     def _cut(self, values: Mapping[str, int], g: int) -> None:
-        is_long = values["size"] < 0
+        """Of the opposite side; of size 0 where the vault took the position: a charge alone."""
+        is_long = bool(values["is_long"])
         state = self.markets[values["market"]]
         before = state.side(is_long=is_long)
-        self.totals.closed += abs(values["size"]) * g // WAD
+        self.totals.closed += values["size"] * g // WAD
         if before.total == 0:
             return
         after = after_cut(before, values["scale"], values["credit"])
         taken = taken_by(before, after, g, is_long=is_long)
         self.markets[values["market"]] = state.with_side(after, is_long=is_long)
         self._per_unit[values["market"], is_long] += taken.per_unit
+        self.touched |= self._on_side(values["market"], is_long=is_long)
         excess = taken.loss - values["charge"]
         totals = self.totals
         totals.cuts += 1
@@ -220,18 +251,12 @@ class Mirror:
         self.markets[market] = fresh
         self._finals[market] |= finals
         self._per_unit[market, True] = self._per_unit[market, False] = 0
-
-    def _ended(self) -> list[int]:
-        """Accounts whose position is of an epoch that ended."""
-        spent = [m for m, finals in self._finals.items() if finals]
-        return [
-            i
-            for i, held in enumerate(self.held)
-            if self.market_of[i] in spent
-            and held.scaled
-            and held.epoch != self.markets[self.market_of[i]].side(is_long=held.is_long).epoch
-        ]
+        self._ended |= (self._market == market) & (self._scaled != 0)
 
     def _note_winners(self, market: int, *, is_long: bool) -> None:
+        self.winners |= self._on_side(market, is_long=is_long) & self._solvent
+
+    def _on_side(self, market: int, *, is_long: bool) -> BoolArray:
+        """Who has a position there."""
         side = (self._scaled > 0) if is_long else (self._scaled < 0)
-        self.winners |= (self._market == market) & side & self._solvent
+        return (self._market == market) & side & ~self._ended

@@ -36,23 +36,28 @@ def make_report(replay: Replay) -> dict[str, Any]:
     mirror, queue, totals = replay.mirror, replay.queue, replay.mirror.totals
     count = len(replay.case.accounts)
     losses = winner_losses(replay)
+    winners = winners_of(replay, queue)
     resolutions = [each for _, each in mirror.resolved]
+    resolved = [mirror.index[each.account] for each in resolutions]
+    insured = sum(each.insured for each in resolutions)
     deficit = sum(each.deficit for each in resolutions)
     return {
         "schema": SCHEMA,
         "deficit": usd(deficit),
         "overshoot": usd(totals.overshoot),
         "queue_overshoot": usd(queue.overshoot),
-        "winners": len(winners_of(replay, queue)),
-        "winners_touched": len(losses),
-        "queue_winners_touched": len(queue.touched & winners_of(replay, queue)),
+        "winners": len(winners),
+        "winners_touched": sum(bool(mirror.touched[i]) for i in winners),
+        "queue_winners_touched": len(queue.touched & winners),
         "largest_winner_loss": usd(max(losses.values(), default=0)),
         "steps": _steps(replay),
         "conservation_error_wei": replay.closing.error,
         "seconds": replay.seconds["all"],
         "accounts": count,
+        "own_accounts": len(mirror.ids) - count,
         "resolved": len(resolutions),
-        "resolved_longs": sum(mirror.is_long[mirror.index[each.account]] for each in resolutions),
+        "resolved_longs": sum(replay.case.accounts[i].is_long for i in resolved if i < count),
+        "resolved_rings": sum(i >= count for i in resolved),
         "bankrupt": sum(each.deficit > 0 for each in resolutions),
         "unresolved": replay.unresolved,
         "deficit_wei": deficit,
@@ -63,9 +68,11 @@ def make_report(replay: Replay) -> dict[str, Any]:
         "charge_dust_bound_wei": totals.dust_bound,
         "account_losses_error_wei": totals.taken - all_losses(replay),
         "charge_error_wei": totals.charged - sum(each.charged for each in resolutions),
+        "insurance_error_wei": _insurance_error(replay, insured),
         "identity_errors": sum(not each.adds_up for each in resolutions),
         "equity_mismatches": replay.mismatches,
         "deleveragings": totals.cuts,
+        "capital": _capital(replay),
         "solvency": {
             "h": replay.closing.solvency,
             "tokens": usd(replay.closing.tokens),
@@ -91,8 +98,7 @@ def winners_of(replay: Replay, queue: QueueFigures) -> frozenset[int]:
 
 
 def winner_losses(replay: Replay) -> dict[int, int]:
-    """What charges took from each winner on the chain, by account [USD wad]. All of them are
-    touched: the whole side is cut."""
+    """What charges took from each winner on the chain, by account [USD wad]."""
     mirror, count = replay.mirror, len(replay.case.accounts)
     return {int(i): mirror.loss_of(int(i)) for i in np.flatnonzero(mirror.winners[:count])}
 
@@ -108,13 +114,14 @@ def problems(report: Mapping[str, Any]) -> list[str]:
         "overshoot_wei": "wei were taken from winners beyond charge and dust",
         "conservation_error_wei": "wei are missing from the books",
         "charge_error_wei": "wei were charged to sides and to no deficit",
+        "insurance_error_wei": "wei left the insurance fund and paid no deficit",
         "identity_errors": "deficits are not insured + charged + socialised",
         "equity_mismatches": "accounts have another equity on the chain",
         "unresolved": "accounts are left unresolved",
     }
     found = [f"{report[key]} {what}" for key, what in zero.items() if report[key] != 0]
     # Each loss is rounded down, each deleveraging's up.
-    allowed = report["accounts"] + report["deleveragings"] + 1
+    allowed = report["accounts"] + report["own_accounts"] + report["deleveragings"] + 1
     if not 0 <= report["account_losses_error_wei"] <= allowed:
         found.append("what accounts lost is not what was taken from their sides")
     if report["charge_dust_wei"] < 0:
@@ -141,18 +148,44 @@ def as_json(report: Mapping[str, Any]) -> str:
 
 def _steps(replay: Replay) -> dict[str, float]:
     """USD: notional of the steps that take positions, money of those that pay."""
-    resolutions = [each for _, each in replay.mirror.resolved]
-    index, accounts = replay.mirror.index, replay.case.accounts
-    own = sum(accounts[index[each.account]].equity for each in resolutions if each.deficit)
+    mirror, ladder = replay.mirror, replay.ladder
+    resolutions = [each for _, each in mirror.resolved]
+    bankrupt = {mirror.index[each.account] for each in resolutions if each.deficit}
+    own = sum(mirror.brought[i] for i in bankrupt)
     return {
-        "partial": usd(replay.ladder.partial),
-        "vault": 0.0,
+        "partial": usd(ladder.partial),
+        "vault": usd(ladder.vault),
+        "vault_payment": usd(ladder.vault_paid),
         "opposite_side": usd(replay.mirror.totals.closed),
         "account": usd(own),
         "insurance": usd(sum(each.insured for each in resolutions)),
         "charge": usd(sum(each.charged for each in resolutions)),
         "socialised": usd(sum(each.socialised for each in resolutions)),
+        "reward": usd(sum(each.reward for each in resolutions)),
     }
+
+
+def _insurance_error(replay: Replay, insured: int) -> int:
+    """What left the buckets, by the fund's events and by custody, less what paid deficits."""
+    given = sum(each.insurance for each in replay.ladder.capital.values())
+    errors = (replay.ladder.covered - insured, given - replay.closing.insurance - insured)
+    return max(errors, key=abs)
+
+
+def _capital(replay: Replay) -> dict[str, dict[str, float]]:
+    """By market: what stood behind its accounts, and what the ring is worth at the end."""
+    ladder, mirror = replay.ladder, replay.mirror
+    found = {}
+    for market, each in ladder.capital.items():
+        left = 0
+        if each.ring is not None:
+            left = mirror.equity_of(mirror.index[each.ring], ladder.marks[market])
+        found[ladder.symbols[market]] = {
+            "insurance": usd(each.insurance),
+            "backstop": usd(each.backstop),
+            "ring_equity": usd(left),
+        }
+    return found
 
 
 def _queue(replay: Replay, queue: QueueFigures) -> dict[str, Any]:
@@ -161,6 +194,7 @@ def _queue(replay: Replay, queue: QueueFigures) -> dict[str, Any]:
         "settlement": queue.variant.settlement.value,
         "carry": queue.variant.carry,
         "deficit": usd(queue.deficit),
+        "insured": usd(queue.insured),
         "overshoot": usd(queue.overshoot),
         "closed": queue.closed,
         "closed_longs": queue.closed_longs,

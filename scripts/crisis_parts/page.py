@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from oracle.engine.units import WAD
-from scripts.crisis_parts.charts import histogram, loss_chart, price_chart
+from scripts.crisis_parts.charts import histogram, loss_chart, price_chart, taking_chart
 from scripts.crisis_parts.outcome import winner_losses, winners_of
 from scripts.crisis_parts.table import comparison_rows, variant_rows
 from scripts.demo_parts.page import STYLE
@@ -38,9 +38,10 @@ def render(replay: Replay, report: Mapping[str, Any]) -> str:
     sections = [
         _section(
             "Beside a ranked queue",
-            "The same accounts, the same prices, the same margin. On the left the real contracts, "
-            "which cut and charge the whole other side by one fraction; on the right a venue that "
-            "closes whole positions of the highest profit times leverage first. "
+            "The same accounts, prices, margin and insurance; the vault takes from both. On the "
+            "left the real contracts, which cut and charge the whole other side by one fraction; on "
+            "the right a venue that closes whole positions of the highest profit times leverage "
+            "first. "
             + SETTLEMENTS[report["queue"]["settlement"]],
             _table(("", "Plimsoll", "ranked queue"), comparison_rows(report)),
         ),
@@ -53,9 +54,18 @@ def render(replay: Replay, report: Mapping[str, Any]) -> str:
             for number, symbol in replay.ladder.symbols.items()
         ),
         _section(
+            "Who took the positions",
+            "Notional at the mark. Liquidators take parts, while an account can still be restored; "
+            "then the backstop vault takes whole books, as long as its ring has initial margin for "
+            "them; what is left is closed against everybody on the other side, by one fraction."
+            + _vault_words(report),
+            taking_chart(report),
+        ),
+        _section(
             "Who bore the loss of the bankrupt accounts",
-            "Their own money first, all of it. The rest is the deficit: insured, charged to the "
-            "other side as far as it is sure to own it, and what is left socialised.",
+            "Their own money first, all of it. The rest is the deficit: insured up to the market's "
+            "bucket, charged to the other side as far as it is sure to own it, and what is left "
+            "socialised.",
             loss_chart(report),
         ),
         _section(
@@ -115,6 +125,19 @@ def _cards(report: Mapping[str, Any]) -> str:
     )
 
 
+def _vault_words(report: Mapping[str, Any]) -> str:
+    """What the vault put in and has left; nothing where there is none."""
+    backstop = sum(each["backstop"] for each in report["capital"].values())
+    if not backstop:
+        return ""
+    left = sum(each["ring_equity"] for each in report["capital"].values())
+    return (
+        f" The vault brought {backstop:,.0f} USD, was paid "
+        f"{report['steps']['vault_payment']:,.0f} USD for what it took, and is worth "
+        f"{left:,.0f} USD at the end."
+    )
+
+
 def _section(title: str, words: str, content: str) -> str:
     text = f"<p>{escape(words)}</p>" if words else ""
     return f'<section><h2>{escape(title)}</h2>{text}<div class="chart">{content}</div></section>'
@@ -148,6 +171,9 @@ def _inputs(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "initial margin", f"{inputs['initial_margin_ppm'] / 1e4:g} %"
     yield "maintenance margin", f"{inputs['maintenance_margin_ppm'] / 1e4:g} %"
     yield "liquidators", "take part" if inputs["liquidators"] else "absent"
+    for market, each in report["capital"].items():
+        yield f"insurance bucket of {market}", f"{each['insurance']:,.2f} USD"
+        yield f"backstop ring of {market}", f"{each['backstop']:,.2f} USD"
     yield "accounts added to balance the sides", str(inputs["balancing_accounts"])
     yield "seconds", str(report["seconds"])
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from oracle.crisis.queue import Settlement
 from oracle.crisis.venue import RankedVenue, Rules
 from scripts.crisis_parts.inputs import Case
-from scripts.crisis_parts.ladder import Moment
+from scripts.crisis_parts.ladder import Ladder, Moment
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class QueueFigures:
 
     variant: Variant
     deficit: int
+    insured: int
     overshoot: int
     insolvency: int
     closed: int
@@ -54,7 +55,9 @@ class QueueFigures:
 class Queue:
     """One variant, a venue for each market."""
 
-    def __init__(self, case: Case, rules: Rules, variant: Variant) -> None:
+    def __init__(
+        self, case: Case, rules: Rules, variant: Variant, insurance: Mapping[str, int]
+    ) -> None:
         self.variant = variant
         self._count = len(case.table)
         self._is_long = [account.is_long for account in case.table]
@@ -69,14 +72,25 @@ class Queue:
         }
         self._venues = {
             market: RankedVenue(
-                [case.table[i] for i in members], rules, variant.settlement, carry=variant.carry
+                [case.table[i] for i in members],
+                rules,
+                variant.settlement,
+                carry=variant.carry,
+                insurance=insurance[market],
             )
             for market, members in self._members.items()
         }
         self._marks = {market: case.path[0].prices[market] for market in case.markets}
 
     def follow(self, moment: Moment, symbols: dict[int, str]) -> None:
-        """The marks of a moment, and what liquidators took."""
+        """What the vault took at a moment's marks, the marks, and what liquidators took.
+
+        The vault comes before the queue, as on the chain; it takes no bankrupt account here.
+        """
+        for taking in moment.handed:
+            if taking.i in self._place:
+                market, k = self._place[taking.i]
+                self._venues[market].hand_over(k, taking.mark, taking.cost)
         for number, mark in moment.marks.items():
             market = symbols[number]
             self._venues[market].step(moment.time, mark, self._marks[market])
@@ -103,6 +117,7 @@ class Queue:
         return QueueFigures(
             variant=self.variant,
             deficit=sum(tally.deficit for tally in tallies),
+            insured=sum(tally.insured for tally in tallies),
             overshoot=sum(tally.overshoot for tally in tallies),
             insolvency=sum(tally.insolvency for tally in tallies),
             closed=len(closed),
@@ -119,13 +134,15 @@ def run_queues(
     case: Case,
     rules: Rules,
     moments: Sequence[Moment],
-    symbols: dict[int, str],
+    ladder: Ladder,
     variants: Iterable[Variant] = VARIANTS,
 ) -> list[QueueFigures]:
-    """Every variant through the moments of the chain."""
+    """Every variant through the moments of the chain, with the same insurance."""
     found = []
+    symbols = ladder.symbols
+    insurance = {symbols[market]: each.insurance for market, each in ladder.capital.items()}
     for variant in variants:
-        queue = Queue(case, rules, variant)
+        queue = Queue(case, rules, variant, insurance)
         for moment in moments:
             queue.follow(moment, symbols)
         found.append(queue.figures())

@@ -20,6 +20,7 @@ from oracle.keeper import KeeperError
 from oracle.signing import MessageError
 from scripts.crisis_parts import opening, outcome, page, table
 from scripts.crisis_parts.bars import Bars, progress
+from scripts.crisis_parts.capital import Capital, capital_of, give, with_rings
 from scripts.crisis_parts.chain import Chain
 from scripts.crisis_parts.errors import CrisisError
 from scripts.crisis_parts.inputs import Case, Choices, load_case
@@ -45,6 +46,8 @@ class Options:
     liquidators: bool = False
     variant: Variant = VARIANTS[0]
     initial_margin: int | None = None  # [ppm]
+    insurance: float | None = None  # [USD] in each market's bucket
+    backstop: float | None = None  # [USD] in each market's ring
     port: int = 0
 
 
@@ -86,10 +89,11 @@ def run_crisis(
     terminal = terminal or Console()
     case = load_case(choices)
     rate = initial_margin(case, options.initial_margin, choices.table)
-    config = market_config(case, rate)
+    capital = capital_of(case, options.insurance, options.backstop)
+    config = market_config(case, rate, capital)
     prepare_folder(out)
     try:
-        replay = _run(choices, options, case, config, terminal)
+        replay = _run(choices, options, case, capital, config, terminal)
     except (ChainError, KeeperError, MessageError) as error:
         raise CrisisError(str(error)) from None
     report = outcome.make_report(replay)
@@ -125,7 +129,12 @@ def write(path: Path, content: str) -> None:
 
 
 def _run(
-    choices: Choices, options: Options, case: Case, config: Config, terminal: Console
+    choices: Choices,
+    options: Options,
+    case: Case,
+    capital: dict[str, Capital],
+    config: Config,
+    terminal: Console,
 ) -> Replay:
     clock = {"began": time.monotonic()}
     with progress(terminal) as bars:
@@ -134,7 +143,7 @@ def _run(
         begin = case.path[0].time - DEPLOYED_BEFORE
         with running_anvil(begin, options.port, history=0) as client, connected(client):
             clock["set up"] = time.monotonic()
-            ladder = _open(case, config, client, bars, liquidators=options.liquidators)
+            ladder = _open(case, capital, config, client, bars, options)
             clock["opened"] = time.monotonic()
             moments = _replay(case, ladder, bars)
             clock["replayed"] = time.monotonic()
@@ -159,23 +168,32 @@ def _run(
     )
 
 
-def _open(case: Case, config: Config, client: Client, bars: Bars, *, liquidators: bool) -> Ladder:
+def _open(
+    case: Case,
+    capital: dict[str, Capital],
+    config: Config,
+    client: Client,
+    bars: Bars,
+    options: Options,
+) -> Ladder:
     bars.begin("Deploying", step_count(config))
     deployment = deploy(config, ape.accounts.test_accounts[0], on_step=bars.advance)
     chain = Chain(client, deployment)
     symbols = {number: symbol for symbol, number in deployment.markets.items()}
     numbers = deployment.markets
-    takers = {m: opening.person(f"liquidator {m}") for m in symbols} if liquidators else {}
-    count = len(case.accounts)
-    owners = opening.people(count)
+    present = symbols if options.liquidators else {}
+    takers = {market: opening.person(f"liquidator {market}") for market in present}
+    funded = with_rings(chain, capital)
+    rings = {m: each.ring for m, each in funded.items() if each.ring is not None}
+    owners = opening.people(len(case.accounts))
+    own = [*takers, *rings]  # markets of the accounts that are not of the case
     mirror = Mirror(
-        ids=[owner.account for owner in [*owners, *takers.values()]],
-        market_of=[numbers[account.market] for account in case.accounts] + list(takers),
-        is_long=[account.is_long for account in case.accounts] + [True] * len(takers),
+        ids=[owner.account for owner in [*owners, *takers.values()]] + list(rings.values()),
+        market_of=[numbers[account.market] for account in case.accounts] + own,
         mm_rate=maintenance(config.markets[0].brackets[0].im_calm),
         markets=dict.fromkeys(symbols, NEW_MARKET),
     )
-    ladder = Ladder(chain, mirror, config, symbols, takers)
+    ladder = Ladder(chain, mirror, config, symbols, takers, funded)
     _bring_in(case, ladder, owners, bars)
     return ladder
 
@@ -193,11 +211,12 @@ def _bring_in(case: Case, ladder: Ladder, owners: Sequence[opening.Person], bars
 
     opening.open_accounts(chain, everybody, case.path[0].time - OPENED_BEFORE, advance)
     opening.pay_in(chain, everybody, equities, advance)
+    give(chain, opening.person("bank").address, ladder.capital)
     ladder.report(Step(case.path[0].time - OPENED_BEFORE // 2, case.path[0].prices))
     for number, symbol in ladder.symbols.items():
         members = [i for i, account in enumerate(case.accounts) if account.market == symbol]
         opening.match_all(chain, owners, case.accounts, number, members, advance)
-    mirror.refresh(chain, range(len(mirror.ids)))
+    mirror.read(chain)
 
 
 def _replay(case: Case, ladder: Ladder, bars: Bars) -> list[Moment]:
@@ -230,7 +249,7 @@ def _queues(
     rules = Rules(ladder.mirror.mm_rate, liquidation.duration, liquidation.tail)
     found = []
     for variant in VARIANTS:
-        found += run_queues(case, rules, moments, ladder.symbols, [variant])
+        found += run_queues(case, rules, moments, ladder, [variant])
         bars.advance(variant.name)
     return found
 

@@ -13,6 +13,7 @@ from oracle.engine.positions import Market
 from oracle.engine.sides import Position
 from scripts.crisis_parts.chain import Chain
 from scripts.demo_parts.books import (
+    Apart,
     Words,
     count,
     unpack_cash,
@@ -33,6 +34,7 @@ class Closing:
     dust: int
     tokens: int  # held for accounts
     socialised: int  # D_h
+    insurance: int  # left in the fund
     lens_difference: int  # the lens's figure of tokens less what is really held: 0
     mismatches: tuple[str, ...]
 
@@ -48,6 +50,7 @@ class Resolved:
 
     account: int
     cash: int
+    reward: int
     deficit: int
     insured: int
     charged: int
@@ -107,28 +110,30 @@ def close_books(
         marks: g by market [USD wad].
     """
     cash, held = _words(chain, accounts, markets)
-    ledger, lens = chain["clearinghouse"], chain.ask("lens", "solvency")
+    lens = chain.ask("lens", "solvency")
     found = {market: read_market(chain, market) for market in marks}
-    tokens = chain.ask("settlement", "balanceOf", ledger.address) * UNIT_WAD
-    _, deficit, _, interest = chain.ask("clearinghouse", "custody_totals")
+    custody = chain["custody"]
+    apart = Apart(*chain.ask("custody", "totals")[1:])
     words = Words(
         accounts=dict(zip(accounts, cash, strict=True)),
         positions=dict(zip(zip(accounts, markets, strict=True), held, strict=True)),
         markets=found,
         finals={market: _finals(chain, market, state) for market, state in found.items()},
         g=dict(marks),
-        tokens=tokens,
-        deficit=deficit,
-        interest=interest,
+        held=chain.ask("settlement", "balanceOf", custody.address) * UNIT_WAD,
+        apart=apart,
+        interest=chain.ask("clearinghouse", "interest_collected"),
     )
     books = count(words)
+    disagreements = [] if Apart(*lens[1:6]) == apart else ["what is held apart by the lens"]
     return Closing(
         error=books.error,
         dust=books.dust,
-        tokens=tokens,
-        socialised=deficit,
-        lens_difference=lens[0] + lens[1] - tokens,
-        mismatches=books.mismatches,
+        tokens=words.tokens,
+        socialised=apart.deficit,
+        insurance=apart.insurance,
+        lens_difference=lens[0] - words.tokens,
+        mismatches=(*books.mismatches, *disagreements),
     )
 
 

@@ -63,8 +63,11 @@ def comparison_rows(report: Mapping[str, Any]) -> Iterator[Row]:
     steps, gas = report["steps"], report["gas"].get("resolve")
     yield "accounts resolved", f"{report['resolved']:,}", ""
     yield "of them bankrupt", f"{report['bankrupt']:,}", f"{queue['bankrupt']:,}"
+    yield "taken by liquidators", _usd(steps["partial"]), ""
+    yield "taken by the backstop vault", _usd(steps["vault"]), ""
+    yield "closed against the other side", _usd(steps["opposite_side"]), ""
     yield "deficit", _usd(report["deficit"]), _usd(queue["deficit"])
-    yield "  insured", _usd(steps["insurance"]), ""
+    yield "  insured", _usd(steps["insurance"]), _usd(queue["insured"])
     yield "  charged to the other side", _usd(steps["charge"]), ""
     yield "  socialised, or nobody paid", _usd(steps["socialised"]), _usd(queue["insolvency_left"])
     yield "winners' loss beyond it", _usd(report["overshoot"]), _usd(queue["overshoot"])

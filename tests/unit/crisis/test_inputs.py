@@ -5,6 +5,7 @@ import pytest
 from oracle.crisis.accounts import imbalance
 from oracle.engine.units import PPM, WAD
 from scripts.crisis_parts import run
+from scripts.crisis_parts.capital import capital_of
 from scripts.crisis_parts.errors import CrisisError
 from scripts.crisis_parts.inputs import Choices, load_case, parse_leverage
 from scripts.crisis_parts.listing import initial_margin, maintenance, market_config
@@ -91,16 +92,33 @@ def test_table__with_unequal_sides__is_balanced_by_one_account_without_leverage(
 
 def test_market_config__passes_the_checks_of_a_deployment(choices):
     case = load_case(choices(prices=(100, 1_000_000)))
-    config = market_config(case, 100_000)
+    config = market_config(case, 100_000, capital_of(case, 0.5, 3.000001))
     (market,) = config.markets
+    assert (market.bucket_cap, market.ring) == (1, 4)
     assert market.symbol == "SOL"
     assert market.brackets[0].mm_calm == maintenance(100_000) == 50_000
     assert market.brackets[0].bound > 10_000_000  # 10 units at the highest price
 
 
 def test_market_config__impossible_margin__is_one_sentence(choices):
+    case = load_case(choices())
+    capital = capital_of(case, 0, 0)
     with pytest.raises(CrisisError, match=r"^The market cannot be listed: .*out of bounds\.$"):
-        market_config(load_case(choices()), 2_000_000)
+        market_config(case, 2_000_000, capital)
+
+
+def test_capital__by_default__is_a_share_of_the_notional(choices):
+    case = load_case(choices([GOOD[0], "short,500,5,100,200,SOL"]))  # balanced by 500
+    (capital,) = capital_of(case, None, 7.25).values()
+    assert capital.insurance == 4 * WAD  # 0.2 % of 2,000
+    assert capital.backstop == 7_250_000 * 10**12
+    assert capital.in_dollars == (4, 8)
+
+
+def test_capital__of_nothing__is_off(choices):
+    (capital,) = capital_of(load_case(choices()), 0, 0).values()
+    assert (capital.insurance, capital.backstop, capital.ring) == (0, 0, None)
+    assert capital.in_dollars == (0, 0)
 
 
 def test_pairs__fill_everybody_once(choices):

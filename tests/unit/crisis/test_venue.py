@@ -14,8 +14,8 @@ from tests.unit.crisis.markets import FALL, MARK, crises, long, short
 RULES = Rules(mm_rate=50_000, duration=600, tail=600)
 
 
-def _venue(accounts, settlement=Settlement.BANKRUPTCY, carry=True, rules=RULES):
-    return RankedVenue(accounts, rules, settlement, carry=carry)
+def _venue(accounts, settlement=Settlement.BANKRUPTCY, carry=True, rules=RULES, insurance=0):
+    return RankedVenue(accounts, rules, settlement, carry=carry, insurance=insurance)
 
 
 def test_step__one_fall__is_the_queue_at_that_mark():
@@ -137,3 +137,43 @@ def test_step__ranking_only_the_front__is_ranking_all(crisis, settlement, carry)
     assert len(tally.bankrupt) == full.bankrupt
     assert tally.losses == {i: full.losses[i] for i in tally.touched}
     assert tally.touched == {i for i, size in enumerate(full.closed) if size or full.losses[i]}
+
+
+def test_insurance__pays_first__and_the_winners_the_rest():
+    # Of FALL's deficit of 100, 40 are insured: winners lose 60, in the same proportion.
+    venue, bare = _venue(FALL, insurance=40 * WAD), _venue(FALL)
+    for each in (venue, bare):
+        each.step(300, MARK, 100 * WAD)
+    assert venue.tally.deficit == bare.tally.deficit
+    assert venue.tally.insured == 40 * WAD
+    assert bare.tally.insured == 0
+    paid = venue.tally.deficit - 40 * WAD
+    for j, loss in bare.tally.losses.items():
+        assert venue.tally.losses[j] == pytest.approx(loss * paid / venue.tally.deficit, rel=1e-15)
+    assert venue.tally.winners == bare.tally.winners
+
+
+def test_insurance__of_two_falls__is_spent_once():
+    accounts = [long(10, 100, 100), long(5, 100, 200), short(8, 100, 80), short(7, 100, 200)]
+    venue = _venue(accounts, insurance=120 * WAD)
+    venue.step(300, MARK, 100 * WAD)  # 100 are missing
+    venue.step(600, 50 * WAD, MARK)  # 50, and nobody is left
+    assert venue.tally.insured == 120 * WAD
+    assert venue.tally.deficit == 150 * WAD
+    assert venue.tally.insolvency == 30 * WAD
+
+
+def test_hand_over__takes_the_whole_position_for_its_price():
+    # At 91 the long owns 10 of 100.
+    venue = _venue([long(10, 100, 100), short(10, 100, 500)])
+    venue.hand_over(0, 91 * WAD, 4 * WAD)
+    venue.step(300, 91 * WAD, 100 * WAD)
+    assert venue.tally.closed == set()
+    assert venue.equity_at(50 * WAD) == [6 * WAD, 1_000 * WAD]
+
+
+def test_hand_over__of_who_cannot_pay__is_left_to_the_queue():
+    venue = _venue([long(10, 100, 100), short(10, 100, 500)])
+    venue.hand_over(0, 89 * WAD, 0)
+    venue.step(300, 89 * WAD, 100 * WAD)
+    assert venue.tally.bankrupt == {0}
