@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
 
 from oracle.backtest.cells import Job, Scored, score_market
 
