@@ -10,7 +10,7 @@ import numpy as np
 from oracle.backtest.chain import Outcomes, Pushed, push_through
 from oracle.backtest.target import Asked, Rule, ask
 from oracle.backtest.votes import vote
-from oracle.feeds.bars import HOUR, Bars, FloatArray, IntArray
+from oracle.feeds.bars import Bars, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,6 @@ def hold_brackets(
     steps = np.diff(needed, axis=0, prepend=0.0)
     widths = np.diff(np.array(bounds), prepend=0.0)
     rates = np.maximum.accumulate(steps / widths[:, None], axis=0)
-    hours = [h * bars.period / HOUR for h in horizons]
-    votes = vote(rates, opens(bars), rule.plan, hours)
+    votes = vote(rates, opens(bars), rule.plan)
     pushed = push_through(rates[0], bars.ts, bars.period, votes, rule.chain, outcomes)
     return [pushed.average_rate(bounds, k) for k in range(len(bounds))]

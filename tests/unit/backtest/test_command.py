@@ -86,8 +86,8 @@ def test_backtest__cells__say_what_the_windows_say(report) -> None:
     [
         (["0,1,1,1"], "no column"),
         (["ts,open,high,low,close", "3600,1,2,0.5,nan", "7200,1,2,0.5,1"], "row 2"),
-        (["ts,open,high,low,close", "3600,1,2,0.5,1", "3600,1,2,0.5,1"], "row 3"),
-        (["ts,open,high,low,close", "7200,1,2,0.5,1", "3600,1,2,0.5,1"], "row 3"),
+        (["ts,open,high,low,close", "3600,1,2,0.5,1", "7200,1,2,0.5,1", "7200,1,2,0.5,1"], "row 4"),
+        (["ts,open,high,low,close", "0,1,2,0.5,1", "7200,1,2,0.5,1", "3600,1,2,0.5,1"], "row 4"),
         (["ts,open,high,low,close", "3600,1,2,0.5,3", "7200,1,2,0.5,1"], "row 2"),
         (["ts,open,high,low,close", "3600,1,2,0.5,-1", "7200,1,2,0.5,1"], "row 2"),
     ],
