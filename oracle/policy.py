@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from eth_utils.crypto import keccak
@@ -100,7 +100,7 @@ class Calibration:
     last: int
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Calibration:
+    def from_dict(cls, data: dict[str, Any]) -> Self:
         """The calibration `as_dict` wrote."""
         return cls(**{**data, "schedule": Schedule.from_dict(data["schedule"])})
 

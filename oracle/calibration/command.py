@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from oracle.calibrate import LOOK_BACK_YEARS, as_json
 from oracle.calibration.derive import Derived, Terms, derive_market, derive_token
-from oracle.calibration.history import History, load_history, symbols_in
+from oracle.calibration.history import History, load_histories
 from oracle.calibration.report import write
-from oracle.feeds.bars import FeedError
+from oracle.feeds.errors import FeedError
 from oracle.feeds.scenario import SPANS
 from oracle.models.haircuts import PegRisk
 from oracle.models.tails import RiskError
@@ -57,6 +57,12 @@ def cli() -> None:
     help="A collateral token worth SYMBOL; with a promise behind it, the worst discount on record "
     "(such as .08) and the hours until it can be redeemed.",
 )
+@click.option(
+    "--wrong-way/--no-wrong-way",
+    default=True,
+    show_default=True,
+    help="Raise a token's haircut by how much it falls when positions in the markets lose.",
+)
 @click.option("--until", metavar="DATE", help="Read nothing after this UTC day (2025-06-30).")
 @click.option("--years", default=LOOK_BACK_YEARS, show_default=True, help="Look-back.")
 @click.option(
@@ -67,30 +73,30 @@ def markets(
     folder: Path,
     chosen: tuple[str, ...],
     tokens: tuple[str, ...],
+    wrong_way: bool,
     until: str | None,
     years: int,
     out: Path,
 ) -> None:
     """Calibrate every market of FOLDER, and the tokens named.
 
-    FOLDER holds hourly bars: mark_1h/SYMBOL.csv[.gz] and perp_1h/SYMBOL.csv[.gz], or
-    SYMBOL.csv[.gz] with prices and volume. Columns: ts (Unix seconds), open, high, low, close,
-    volume. Writes report.json, report.md (why each number is what it is) and change.json, for:
-    ape run govern propose --change build/calibration/change.json
+    FOLDER holds hourly bars as csv, csv.gz or parquet: mark_1h/SYMBOL.csv and perp_1h/SYMBOL.csv,
+    or SYMBOL.csv with prices and volume; oracle/feeds/folder.py tells all forms. Writes
+    report.json, report.md (why each number is what it is) and change.json, for: ape run govern
+    propose --change build/calibration/change.json
     """
-    wanted = list(chosen) or symbols_in(folder)
     named = [_token(option) for option in tokens]
-    sources = sorted({*wanted, *(symbol for _, symbol, _ in named)})
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
     ) as progress:
-        task = progress.add_task("Reading", total=len(sources) + len(wanted) + len(named))
-        histories: dict[str, History] = {}
-        for symbol in sources:
-            progress.update(task, description=f"Reading {symbol}")
-            histories[symbol] = load_history(folder, symbol)
-            progress.advance(task)
+        task = progress.add_task("Reading", total=None)
+        wanted = sorted({*chosen, *(symbol for _, symbol, _ in named)}) if chosen else []
+        histories = load_histories(
+            folder, wanted, lambda path: progress.update(task, description=f"Reading {path.name}")
+        )
+        wanted = list(chosen) or list(histories)
+        progress.update(task, total=len(wanted) + len(named))
         terms = Terms(until=_end(until, histories), years=years)
         derived: list[Derived] = []
         for symbol in wanted:
@@ -99,7 +105,9 @@ def markets(
             progress.advance(task)
         for name, symbol, peg in named:
             progress.update(task, description=f"Calibrating {name}")
-            others = [histories[each] for each in wanted]
+            others = [histories[each] for each in wanted] if wrong_way else []
+            if symbol not in histories:
+                raise FeedError(f"{folder.name}: {symbol}, which {name} is worth, is not in it.")
             derived.append(derive_token(name, histories[symbol], terms, others, peg))
             progress.advance(task)
     for path in write(out, derived, terms):

@@ -1,32 +1,28 @@
-"""A folder of recorded bars, as the backtest and the calibration take it.
+"""The recordings a calibration or a verification needs of each market of a folder.
 
-Either ``DIR/mark_1h/SYMBOL*.csv[.gz]`` for prices and ``DIR/perp_1h/SYMBOL*.csv[.gz]`` for traded
-volume (prices of a market without a mark recording are its own traded ones, and the report says
-so), or a flat ``DIR/SYMBOL*.csv[.gz]`` with both. Several files of one symbol (SYMBOL.csv.gz,
-SYMBOL.winB.csv.gz) are joined by time. Columns are those of `oracle.feeds.bars`; a file without
-``open`` opens each bar where the one before closed.
+What a folder may look like is told in `oracle.feeds.folder`. Margins follow the mark where there is
+one; a market without a mark recording is calibrated on what else there is, and the report says so.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oracle.feeds.bars import Bars, FeedError, concat, parse_bars
-
-MARK, TRADED = "mark_1h", "perp_1h"
+from oracle.feeds.bars import HOUR, Bars
+from oracle.feeds.errors import FeedError
+from oracle.feeds.folder import Market, discover
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """One market's recordings.
+    """One market's hourly recordings.
 
     Attributes:
         mark: prices that margin is calibrated on.
         traded: bars with volume.
-        has_mark: False where `mark` is `traded`, for want of a mark recording.
+        has_mark: False where `mark` are other prices, for want of a mark recording.
     """
 
     symbol: str
@@ -35,87 +31,36 @@ class History:
     has_mark: bool
 
 
-def symbols_in(folder: Path) -> list[str]:
-    """Markets with recorded volume, sorted.
+def load_histories(
+    folder: Path,
+    wanted: Sequence[str] = (),
+    progress: Callable[[Path], None] = lambda path: None,
+) -> dict[str, History]:
+    """By symbol: those wanted, or every market with hourly prices and volume.
+
+    Args:
+        progress: called with each file before it is read.
 
     Raises:
-        FeedError: no such folder, or none in it.
+        FeedError: a file that cannot be used, naming file and row; a market that is not there or
+            lacks prices or volume; no market at all.
     """
-    found = sorted({path.name.split(".")[0] for path in _files(_traded_folder(folder), "*")})
-    if not found:
-        raise FeedError(f"{folder}: there is no CSV file of a market in it.")
-    return found
+    markets = discover(folder, progress=progress)
+    symbols = list(wanted) or [s for s, market in markets.items() if _is_complete(market)]
+    if not symbols:
+        raise FeedError(f"{folder.name}: no market has hourly prices and traded volume.")
+    return {symbol: _history(symbol, markets.get(symbol), folder) for symbol in symbols}
 
 
-def load_history(folder: Path, symbol: str) -> History:
-    """One market of a folder.
-
-    Raises:
-        FeedError: a file that cannot be used, naming file and row; no recorded volume.
-    """
-    traded = _joined(_files(_traded_folder(folder), symbol), symbol)
-    if traded.volume is None:
-        raise FeedError(f"{symbol}: its files have no column volume.")
-    marks = _files(folder / MARK, symbol) if (folder / MARK).is_dir() else []
-    mark = _joined(marks, symbol) if marks else traded
-    return History(symbol, mark, traded, bool(marks))
+def _history(symbol: str, market: Market | None, folder: Path) -> History:
+    if market is None or not _is_complete(market):
+        lacks = "is not in it" if market is None else "lacks hourly prices or traded volume"
+        raise FeedError(f"{folder.name}: {symbol} {lacks}.")
+    mark, traded = market.price(HOUR), market.traded(HOUR)
+    assert mark is not None
+    assert traded is not None
+    return History(symbol, mark, traded, ("mark", HOUR) in market.bars)
 
 
-def read_bars(path: Path) -> Bars:
-    """One file, with or without a column ``open``.
-
-    Raises:
-        FeedError: as `oracle.feeds.bars.load_bars`.
-    """
-    try:
-        raw = path.read_bytes()
-        lines = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode().splitlines()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise FeedError(f"{path.name}: the file cannot be read ({type(error).__name__}).") from None
-    header = [name.strip() for name in lines[0].split(",")] if lines else []
-    if "open" not in header and {"high", "low", "close"} <= set(header):
-        lines = _with_open(lines, header)
-    return parse_bars(lines, path.name)
-
-
-def _with_open(lines: list[str], header: list[str]) -> list[str]:
-    """Rows with the last close as open, held inside the bar's own range: mark bars jump."""
-    at = {name: header.index(name) for name in ("high", "low", "close")}
-    found, last = [lines[0] + ",open"], ""
-    for line in lines[1:]:
-        cells = line.split(",")
-        opened = ""
-        if len(cells) == len(header):
-            high, low, close = (cells[at[name]] for name in ("high", "low", "close"))
-            opened = _clamped(last or close, low, high)
-            last = close
-        found.append(f"{line},{opened}")
-    return found
-
-
-def _clamped(text: str, low: str, high: str) -> str:
-    """The number as written, or the end of the range it leaves; the parser judges bad ones."""
-    try:
-        value = float(text)
-        return low if value < float(low) else high if value > float(high) else text
-    except ValueError:
-        return text
-
-
-def _traded_folder(folder: Path) -> Path:
-    return folder / TRADED if (folder / TRADED).is_dir() else folder
-
-
-def _files(folder: Path, symbol: str) -> list[Path]:
-    names = (f"{symbol}.csv", f"{symbol}.csv.gz", f"{symbol}.*.csv", f"{symbol}.*.csv.gz")
-    return sorted({path for name in names for path in folder.glob(name)})
-
-
-def _joined(paths: list[Path], symbol: str) -> Bars:
-    if not paths:
-        raise FeedError(f"{symbol}: there is no CSV file of it.")
-    parts = sorted((read_bars(path) for path in paths), key=lambda bars: int(bars.ts[0]))
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = concat(whole, part)
-    return whole
+def _is_complete(market: Market) -> bool:
+    return market.price(HOUR) is not None and market.traded(HOUR) is not None

@@ -153,18 +153,21 @@ def load_closes(path: Path, period: int = HOUR) -> Bars:
     return _closes(read_table(path), period)
 
 
-def read_bars(path: Path, period: int | None = None, frozen: int = FROZEN) -> Bars:
+def read_bars(
+    path: Path, period: int | None = None, frozen: int = FROZEN, now: int | None = None
+) -> Bars:
     """Read and validate a file of bars that may have fewer columns than four prices.
 
     Args:
         period: seconds a bar; by default the step that occurs most often in the file.
         frozen: refuse so many equal bars in a row.
+        now: Unix seconds; refuse bars that open later.
 
     Raises:
         FeedError: as `load_bars`; only one of high and low; no close; no step to tell the period
             from.
     """
-    return bars_of(read_table(path), period, frozen)
+    return bars_of(read_table(path), period, frozen, now)
 
 
 def parse_bars(lines: Iterable[str], source: str, period: int = HOUR) -> Bars:
@@ -193,7 +196,9 @@ def parse_closes(lines: Iterable[str], source: str, period: int = HOUR) -> Bars:
     return _closes(parse_table(lines, source), period)
 
 
-def bars_of(table: Table, period: int | None = None, frozen: int = FROZEN) -> Bars:
+def bars_of(
+    table: Table, period: int | None = None, frozen: int = FROZEN, now: int | None = None
+) -> Bars:
     """Bars from a table with the columns ``close`` (or ``price``) and any of the others.
 
     A missing open is the close before it, brought into the bar's own range; in the first bar, and
@@ -202,10 +207,13 @@ def bars_of(table: Table, period: int | None = None, frozen: int = FROZEN) -> Ba
     Raises:
         FeedError: as `read_bars`.
     """
+    last = "close" if "close" in table or "price" not in table else "price"
+    table.need(last)
     times = table.times()
     period = period or _period(table, times)
     _check_times(table, times, period)
-    close = _prices(table, "close" if "close" in table or "price" not in table else "price")
+    table.past(times, now)
+    close = _prices(table, last)
     given = {name: _prices(table, name) for name in PRICES[:3] if name in table}
     if ("high" in given) != ("low" in given):
         there, absent = ("high", "low") if "high" in given else ("low", "high")

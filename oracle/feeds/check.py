@@ -14,8 +14,12 @@ from oracle.feeds.series import KINDS, column_of, series_of
 from oracle.feeds.table import TIMES, Table, read_header, read_table
 
 
-def check_file(path: Path, frozen: int = FROZEN) -> str:
+def check_file(path: Path, frozen: int = FROZEN, now: int | None = None) -> str:
     """Read one file of any form this package knows; what it holds, in words.
+
+    Args:
+        frozen: refuse so many equal bars in a row.
+        now: Unix seconds; refuse bars and series of later times.
 
     Raises:
         FeedError: the first bad row or field.
@@ -28,18 +32,18 @@ def check_file(path: Path, frozen: int = FROZEN) -> str:
         return f"{len(load_depths(path).mid)} depths"
     if {"bid", "ask", "level"} <= header or {"side", "price", "qty"} <= header:
         return f"{len(load_books(path, symbol_of(path)))} order books"
-    return _check_prices(path, frozen)
+    return _check_prices(path, frozen, now)
 
 
-def _check_prices(path: Path, frozen: int) -> str:
+def _check_prices(path: Path, frozen: int, now: int | None) -> str:
     is_side = is_panel(path)
     table = read_table(path)
     if is_side:
         listed = [_one_side(table, name) for name in table.cells if name not in TIMES]
         return f"{len(table)} times of a panel, {sum(listed)} coins"
     if any(name in table for name in KINDS):
-        return f"{len(table)} values of {column_of(table)}, {len(series_of(table))} series"
-    bars = bars_of(table, None, frozen)
+        return f"{len(table)} values of {column_of(table)}, {len(series_of(table, now))} series"
+    bars = bars_of(table, None, frozen, now)
     return f"{len(bars)} bars of {bars.period} s, {len(bars.gaps())} gaps"
 
 

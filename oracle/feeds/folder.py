@@ -79,15 +79,24 @@ class Market:
 class _Shelf:
     """What was found so far, windows of one market joined in time."""
 
-    def __init__(self) -> None:
+    def __init__(self, frozen: int, now: int | None) -> None:
+        self._frozen, self._now = frozen, now
         self.bars: dict[str, dict[tuple[str, int], list[tuple[str, Bars]]]] = defaultdict(dict)
         self.series: dict[str, dict[tuple[str, str], list[tuple[str, Series]]]] = defaultdict(dict)
 
-    def add_bars(self, symbol: str, kind: str, source: str, bars: Bars) -> None:
-        self.bars[symbol].setdefault((kind, bars.period), []).append((source, bars))
+    def add_bars(self, symbol: str, kind: str, table: Table) -> None:
+        bars = bars_of(table, None, self._frozen, self._now)
+        self.bars[symbol].setdefault((kind, bars.period), []).append((table.source, bars))
 
-    def add_series(self, symbol: str, name: str, label: str, source: str, series: Series) -> None:
-        self.series[symbol].setdefault((name, label), []).append((source, series))
+    def add_series(self, symbol: str, label: str, table: Table) -> None:
+        name = KINDS[column_of(table)].name
+        keys = [key for key in ("venue", "coin") if key in table]
+        for key, series in series_of(table, self._now).items():
+            said = dict(zip(keys, key, strict=True))
+            of, place = said.get("coin", symbol).upper(), label
+            if "venue" in said:
+                place = f"{label}/{said['venue']}"
+            self.series[of].setdefault((name, place), []).append((table.source, series))
 
     def markets(self) -> dict[str, Market]:
         return {symbol: self._market(symbol) for symbol in sorted({*self.bars, *self.series})}
@@ -101,7 +110,10 @@ class _Shelf:
 
 
 def discover(
-    folder: Path, frozen: int = FROZEN, progress: Callable[[Path], None] = lambda path: None
+    folder: Path,
+    frozen: int = FROZEN,
+    progress: Callable[[Path], None] = lambda path: None,
+    now: int | None = None,
 ) -> dict[str, Market]:
     """All markets in a folder, in alphabetical order.
 
@@ -109,6 +121,7 @@ def discover(
         folder: of csv, csv.gz or parquet files, or of folders of such files.
         frozen: refuse so many equal bars in a row.
         progress: called with each file before it is read.
+        now: Unix seconds; refuse rows of later times.
 
     Raises:
         FeedError: the first bad file, with its row; no such folder; no market in it; two files
@@ -116,19 +129,13 @@ def discover(
     """
     if not folder.is_dir():
         raise FeedError(f"{folder.name}: there is no such folder.")
-    shelf = _Shelf()
+    shelf = _Shelf(frozen, now)
     for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
-        panels: dict[str, dict[str, Table]] = defaultdict(dict)
-        for path in _files(place):
-            progress(path)
-            if is_panel(path):
-                part, window = path.name.split(".", 1)
-                panels[window][part] = read_table(path)
-            elif _is_wanted(path, place == folder):
-                _add(shelf, place, path, frozen)
-        for parts in panels.values():
-            for symbol, table in _columns(place, parts):
-                shelf.add_bars(symbol, kind_of(place), table.source, bars_of(table, None, frozen))
+        try:
+            _read(shelf, place, place == folder, progress)
+        except FeedError as error:
+            named = "" if place == folder else f"{place.name}/"
+            raise FeedError(f"{named}{error}") from None
     markets = shelf.markets()
     if not markets:
         raise FeedError(f"{folder.name}: there is no file of prices in the folder.")
@@ -151,6 +158,20 @@ def is_panel(path: Path) -> bool:
     return path.name.split(".", 1)[0] in PANEL and not {"close", "price"} & set(read_header(path))
 
 
+def _read(shelf: _Shelf, place: Path, is_root: bool, progress: Callable[[Path], None]) -> None:
+    panels: dict[str, dict[str, Table]] = defaultdict(dict)
+    for path in _files(place):
+        progress(path)
+        if is_panel(path):
+            part, window = path.name.split(".", 1)
+            panels[window][part] = read_table(path)
+        elif _is_wanted(path, is_root):
+            _add(shelf, place, path)
+    for parts in panels.values():
+        for symbol, table in _columns(parts):
+            shelf.add_bars(symbol, kind_of(place), table)
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(
         path for path in folder.iterdir() if path.is_file() and path.name.endswith(SUFFIXES)
@@ -164,24 +185,19 @@ def _is_wanted(path: Path, is_root: bool) -> bool:
     return kind_of(path.parent) != "price" or (is_root and bool(header & set(TIMES)))
 
 
-def _add(shelf: _Shelf, place: Path, path: Path, frozen: int) -> None:
+def _add(shelf: _Shelf, place: Path, path: Path) -> None:
     table = read_table(path)
-    symbol = symbol_of(path)
-    if not any(name in table for name in KINDS):
-        shelf.add_bars(symbol, kind_of(place), path.name, bars_of(table, None, frozen))
-        return
-    name = KINDS[column_of(table)].name
-    keys = [key for key in ("venue", "coin") if key in table]
-    for key, series in series_of(table).items():
-        said = dict(zip(keys, key, strict=True))
-        label = f"{place.name}/{said['venue']}" if "venue" in said else place.name
-        shelf.add_series(said.get("coin", symbol).upper(), name, label, path.name, series)
+    if any(name in table for name in KINDS):
+        shelf.add_series(symbol_of(path), place.name, table)
+    else:
+        shelf.add_bars(symbol_of(path), kind_of(place), table)
 
 
-def _columns(place: Path, parts: Mapping[str, Table]) -> Iterator[tuple[str, Table]]:
+def _columns(parts: Mapping[str, Table]) -> Iterator[tuple[str, Table]]:
     """Each coin of a panel as a table of its own, without the bars it does not have."""
+    first = next(iter(parts.values()))
     if "close" not in parts:
-        raise FeedError(f"{place.name}: the panel has no file close.")
+        raise FeedError(f"{first.source}: the panel has no file close.")
     close = parts["close"]
     times = close.times()
     for name, table in parts.items():
@@ -191,7 +207,7 @@ def _columns(place: Path, parts: Mapping[str, Table]) -> Iterator[tuple[str, Tab
     for coin in (name for name in close.cells if name not in TIMES):
         cells = {clock: close.texts(clock)}
         cells.update({name: table.texts(coin) for name, table in parts.items()})
-        every = Table(f"{place.name} {coin}", cells, close.rows)
+        every = Table(f"{close.source} {coin}", cells, close.rows)
         listed = np.array([any(row) for row in zip(*(cells[name] for name in parts), strict=True)])
         if listed.any():
             yield coin.upper(), every.where(listed)

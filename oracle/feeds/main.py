@@ -15,7 +15,7 @@ from rich.table import Table
 from oracle.feeds.bars import FROZEN
 from oracle.feeds.check import check_file
 from oracle.feeds.errors import FeedError
-from oracle.feeds.quotes import MIN_SOURCES, Price, Quote, Refusal, consensus, usd
+from oracle.feeds.quotes import MIN_SOURCES, Quote, Refusal, consensus, usd
 
 
 @click.group()
@@ -66,24 +66,24 @@ def show(
     """
     try:
         quotes, refused = _ask(symbol.upper(), venues.split(","), timeout, urls)
-        now = int(time.time())
-        limits = {"min_sources": min_sources, "max_spread": max_spread, "max_age": max_age}
-        error: FeedError | None = None
-        price: Price | None = None
-        try:
-            price = consensus(quotes, now=now, refused=refused, **limits)
-        except FeedError as caught:
-            error = caught
-        _print(quotes, price.refused if price else refused, now)
-        if error is not None:
-            raise error
-    except FeedError as failure:
-        raise click.ClickException(str(failure)) from None
-    if price is not None:
-        click.echo(
-            f"{price.symbol} {usd(price.price)} USD, median of {len(price.sources)},"
-            f" {price.spread} ppm apart."
+    except FeedError as error:
+        raise click.ClickException(str(error)) from None
+    now = int(time.time())
+    try:
+        price = consensus(
+            quotes,
+            min_sources=min_sources,
+            max_spread=max_spread,
+            now=now,
+            max_age=max_age,
+            refused=refused,
         )
+    except FeedError as error:
+        _print(quotes, refused, now)
+        raise click.ClickException(str(error)) from None
+    _print(quotes, price.refused, now)
+    counted, apart = len(price.sources), price.spread
+    click.echo(f"{price.symbol} {usd(price.price)} USD, median of {counted}, {apart} ppm apart.")
 
 
 @main.command()
@@ -107,10 +107,10 @@ def check(files: Sequence[Path], frozen: int) -> None:
     bad = 0
     for path in track(files, "Checking", console=console, transient=True, disable=len(files) < 2):
         try:
-            click.echo(f"{path}: {check_file(path, frozen)}.")
+            click.echo(f"{path}: {check_file(path, frozen, int(time.time()))}.")
         except FeedError as error:
             bad += 1
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {path.parent / str(error)}", err=True)
     if bad:
         raise click.exceptions.Exit(1)
 

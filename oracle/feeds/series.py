@@ -79,30 +79,30 @@ class Series:
         return Series(self.ts[first:last], self.value[first:last])
 
 
-def load_series(path: Path) -> Series:
+def load_series(path: Path, now: int | None = None) -> Series:
     """The one series of a file.
 
     Raises:
         FeedError: as `series_of`; the file holds several series.
     """
-    found = series_of(read_table(path))
+    found = series_of(read_table(path), now)
     if len(found) > 1:
         raise FeedError(f"{path.name}: the file holds {len(found)} series, not one.")
     return next(iter(found.values()))
 
 
-def series_of(table: Table) -> dict[tuple[str, ...], Series]:
+def series_of(table: Table, now: int | None = None) -> dict[tuple[str, ...], Series]:
     """The series of a table, by (venue,), (coin,) or (venue, coin); a lone one has the key ().
 
     Raises:
         FeedError: no column of `KINDS`, or several; a value that is no number, NaN, infinite or
-            out of range; a time that repeats or goes back within a series.
+            out of range; a time that repeats or goes back within a series, or is after `now`.
     """
     column = column_of(table)
     keys = [name for name in ("venue", "coin") if name in table]
     if not keys:
-        return {(): _series(table, column)}
-    return {key: _series(part, column) for key, part in table.groups(*keys).items()}
+        return {(): _series(table, column, now)}
+    return {key: _series(part, column, now) for key, part in table.groups(*keys).items()}
 
 
 def column_of(table: Table) -> str:
@@ -121,9 +121,10 @@ def join(first: Series, second: Series) -> Series:
     )
 
 
-def _series(table: Table, column: str) -> Series:
+def _series(table: Table, column: str, now: int | None) -> Series:
     kind = KINDS[column]
     times = table.times()
     table.rising(times)
+    table.past(times, now)
     values = table.between(column, kind.low, kind.high, open_low=kind.positive)
     return Series(times, values * kind.scale)

@@ -138,6 +138,11 @@ class Table:
         self.refuse(steps == 0, lambda i: f"ts {times[i]} repeats the row before")
         self.refuse(steps < 0, lambda i: f"ts {times[i]} is earlier than the row before")
 
+    def past(self, times: IntArray, now: int | None) -> None:
+        """Raise where a time is after `now`, if that is given."""
+        if now is not None:
+            self.refuse(times > now, lambda i: f"ts {times[i]} is in the future")
+
     def refuse(self, bad: BoolArray, reason: Callable[[int], str]) -> None:
         """Raise for the first True, naming its row."""
         hits = np.flatnonzero(bad)

@@ -79,23 +79,23 @@ def adaptive_tail(
     ended = np.searchsorted(usable, np.arange(size + 1) - horizon, side="right")
     sample = moves[usable] / known[usable]
     largest = sliding_largest(sample, count, min(count, math.ceil(feedback.high * count) + 2))
-    margin, alphas = np.full(size + 1, np.nan), np.full(size + 1, feedback.target)
+    losses, scales, ends = moves.tolist(), sigma.tolist(), ended.tolist()
+    margin, alphas = [math.nan] * (size + 1), [feedback.target] * (size + 1)
     alpha = feedback.target
     for t in range(size + 1):
         past = t - horizon
-        if past >= 0 and not math.isnan(margin[past]) and not math.isnan(moves[past]):
-            alpha = feedback.after(alpha, float(moves[past] > margin[past]))
+        if past >= 0 and not (math.isnan(margin[past]) or math.isnan(losses[past])):
+            alpha = feedback.after(alpha, float(losses[past] > margin[past]))
         alphas[t] = alpha
-        end = int(ended[t])
-        if end >= least:
-            margin[t] = sigma[t] * _quantile(largest[end], min(end, count), alpha)
-    return margin, alphas
+        if ends[t] >= least:
+            margin[t] = scales[t] * _quantile(largest, ends[t], min(ends[t], count), alpha)
+    return np.array(margin), np.array(alphas)
 
 
-def _quantile(largest: FloatArray, held: int, alpha: float) -> float:
-    """Type-7 quantile at 1 - alpha of a sample of `held`, from its largest, falling."""
+def _quantile(largest: FloatArray, end: int, held: int, alpha: float) -> float:
+    """Type-7 quantile at 1 - alpha of the sample of `held` before `end`, from its largest."""
     position = (1.0 - alpha) * (held - 1)
     below = int(position)
-    low = float(largest[held - 1 - below])
-    high = float(largest[max(held - 2 - below, 0)])
+    low = largest.item(end, held - 1 - below)
+    high = largest.item(end, max(held - 2 - below, 0))
     return min(high, low + (position - below) * (high - low))

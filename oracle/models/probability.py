@@ -86,7 +86,8 @@ def bootstrap_outcome(
         equity: at the start, fraction of notional.
         maintenance: rate; liquidation where equity < maintenance * notional at the path's price.
         horizon: bars a breach of maintenance is looked for in.
-        close_out: bars a liquidator needs from there; the close after them is what he gets.
+        close_out: bars a liquidator needs; 1 sells at the close of the bar of the breach, 0 at the
+            breach's own worst price.
         lam: decay of the volatility along the path; 1 keeps it.
         paths: drawn.
 

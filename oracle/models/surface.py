@@ -171,6 +171,19 @@ class Chain:
         if len(shapes) != 1:
             raise ValueError(f"a chain's columns have different lengths: {sorted(shapes)}.")
 
+    @classmethod
+    def of_coins(
+        cls,
+        time: FloatArray,
+        is_call: BoolArray,
+        strike: FloatArray,
+        forward: FloatArray,
+        bid: FloatArray,
+        ask: FloatArray,
+    ) -> Chain:
+        """From inverse options (Deribit's), quoted in coin: a coin is worth the forward."""
+        return cls(time, is_call, strike, forward, bid * forward, ask * forward)
+
     def __len__(self) -> int:
         return int(self.time.size)
 

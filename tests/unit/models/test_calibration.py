@@ -12,11 +12,12 @@ from click.testing import CliRunner
 
 from oracle.calibration.command import cli
 from oracle.calibration.derive import Derived, Terms, daily_moves, derive_market, derive_token
-from oracle.calibration.history import History, load_history, read_bars, symbols_in
+from oracle.calibration.history import History, load_histories
 from oracle.calibration.report import as_change, as_markdown, as_report, write
 from oracle.engine.listing import check_rows
 from oracle.engine.tiers import TierRow
-from oracle.feeds.bars import HOUR, Bars, FeedError
+from oracle.feeds.bars import HOUR, Bars
+from oracle.feeds.errors import FeedError
 from oracle.models.fhs import Side
 from oracle.models.haircuts import PegRisk
 from oracle.models.tails import RiskError, TailModel, estimate, estimate_series, needs
@@ -56,20 +57,31 @@ def token(histories: dict[str, History]) -> Derived:
     return derive_token("TOK", histories["AAA"], _terms(), list(histories.values()), peg)
 
 
-def test_a_series_is_the_estimate_at_each_time(histories: dict[str, History]) -> None:
-    mark = histories["AAA"].mark
-    series = estimate_series(mark, MODEL)
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_a_series_is_the_estimate_at_each_time(
+    histories: dict[str, History], unbiased: bool
+) -> None:
+    mark, model = histories["AAA"].mark, replace(MODEL, unbiased=unbiased)
+    series = estimate_series(mark, model)
     assert len(series) > 1000
     for k in (0, 500, len(series) - 1):
         end = int(np.searchsorted(mark.ts + HOUR, series.ts[k], side="right"))
-        whole = estimate(mark.slice(0, end), MODEL)  # all that was known, not a window of it
+        whole = estimate(mark.slice(0, end), model)  # all that was known, not a window of it
         assert whole.ts[0] == series.ts[k]
         assert series.shortfalls[k] == pytest.approx(whole.shortfalls[0], rel=1e-12)
         assert series.call[k] == pytest.approx(whole.call[0], rel=1e-12)
         assert series.sigma[k] == pytest.approx(whole.sigma[0], rel=1e-12)
-    one = estimate(mark.slice(1000, 1600), MODEL)
+    one = estimate(mark.slice(1000, 1600), model)
     at = int(np.searchsorted(series.ts, one.ts[0]))
     assert series.shortfalls[at] == pytest.approx(one.shortfalls[0], rel=0.05)
+
+
+def test_an_unbiased_shortfall_is_not_lower(histories: dict[str, History]) -> None:
+    mark = histories["AAA"].mark
+    plain = estimate_series(mark, MODEL)
+    honest = estimate_series(mark, replace(MODEL, unbiased=True))
+    assert (honest.shortfalls >= plain.shortfalls).all()
+    assert honest.shortfalls.mean() > 1.01 * plain.shortfalls.mean()
 
 
 def test_the_series_looks_back_only_and_scales(histories: dict[str, History]) -> None:
@@ -227,35 +239,33 @@ def folder(tmp_path: Path, histories: dict[str, History]) -> Path:
 
 
 def test_a_folder_is_read_in_parts(folder: Path, histories: dict[str, History]) -> None:
-    assert symbols_in(folder) == ["AAA", "BBB"]
-    aaa, bbb = load_history(folder, "AAA"), load_history(folder, "BBB")
+    seen: list[str] = []
+    found = load_histories(folder, progress=lambda path: seen.append(path.name))
+    aaa, bbb = found["AAA"], found["BBB"]
+    assert list(found) == ["AAA", "BBB"]
+    assert len(seen) == 4
     assert (aaa.has_mark, bbb.has_mark) == (True, False)
     assert [gap.missing for gap in aaa.mark.gaps()] == [100]
     assert np.array_equal(aaa.mark.close[:1200], histories["AAA"].mark.close[:1200])
-    inside = np.clip(aaa.mark.close[:1199], aaa.mark.low[1:1200], aaa.mark.high[1:1200])
-    assert np.array_equal(aaa.mark.open[1:1200], inside)
-    flat = folder / "perp_1h"
-    assert np.array_equal(load_history(flat, "BBB").mark.close, bbb.mark.close)
+    assert np.array_equal(aaa.traded.volume, histories["AAA"].traded.volume)
+    flat = load_histories(folder / "perp_1h", ["BBB"])
+    assert list(flat) == ["BBB"]
+    assert np.array_equal(flat["BBB"].mark.close, bbb.mark.close)
 
 
-def test_bad_files_are_named(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(FeedError, match="no CSV file of a market"):
-        symbols_in(tmp_path / "empty")
-    with pytest.raises(FeedError, match="CCC: there is no CSV"):
-        load_history(folder, "CCC")
+def test_what_a_folder_lacks_is_named(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(FeedError, match="CCC is not in it"):
+        load_histories(folder, ["CCC"])
+    with pytest.raises(FeedError, match="AAA lacks"):
+        load_histories(folder / "mark_1h", ["AAA"])
+    with pytest.raises(FeedError, match="no market has"):
+        load_histories(folder / "mark_1h")
+    with pytest.raises(FeedError, match="no such folder"):
+        load_histories(tmp_path / "none")
     bad = folder / "perp_1h" / "BAD.csv"
-    bad.write_text("ts,high,low,close\n0,2,1,1.5\n3600,nan,1,1.5\n")
+    bad.write_text("ts,open,high,low,close,volume\n0,1,2,1,1.5,1\n3600,1,nan,1,1.5,1\n")
     with pytest.raises(FeedError, match=r"BAD.csv: row 3"):
-        read_bars(bad)
-    bad.write_text("ts,high,low,close\n0,2,1,1.5\n")
-    with pytest.raises(FeedError, match="no column volume"):
-        load_history(folder, "BAD")
-    bad.write_bytes(b"\xff\xfe")
-    with pytest.raises(FeedError, match="cannot be read"):
-        read_bars(bad)
-    bad.write_text("")
-    with pytest.raises(FeedError, match="no column"):
-        read_bars(bad)
+        load_histories(folder)
 
 
 def test_a_report_can_be_voted_on(tmp_path: Path, derived: Derived, token: Derived) -> None:
@@ -298,7 +308,8 @@ def test_the_command_writes_what_it_says(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--market", "ZZZ"], "ZZZ: there is no CSV file of it."),
+        (["--market", "ZZZ"], "ZZZ is not in it."),
+        (["--token", "W=ZZZ"], "ZZZ, which W is worth, is not in it."),
         (["--token", "WETH"], "not of the form"),
         (["--token", "X=AAA:2:3"], "not of the form"),
         (["--until", "yesterday"], "no day like"),

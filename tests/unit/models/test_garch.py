@@ -101,6 +101,9 @@ def test_a_known_process_is_found_again() -> None:
     assert fit.nu == pytest.approx(6.0, rel=0.25)
     assert fit.skew == pytest.approx(0.0, abs=0.06)
     assert 0.9 < fit.persistence < 1.0
+    assert fit.persistence == fit.alpha + 0.5 * fit.gamma + fit.beta
+    leveraged = fit_garch(_sp500(), innovations="normal")
+    assert leveraged.persistence == leveraged.alpha + leveraged.gamma / 2 + leveraged.beta
 
 
 @settings(max_examples=8, deadline=None)
@@ -204,3 +207,12 @@ def test_the_skewed_quantile_has_the_right_weight() -> None:
     assert standard_quantile(fit, 0.5) == pytest.approx(0.0, abs=0.1)
     with pytest.raises(GarchError, match="skewed"):
         standard_quantile(fit_garch(_walk(), innovations="normal"), 0.99)
+
+
+def test_a_larger_last_move_makes_tomorrow_wilder_and_a_fall_more_than_a_rise() -> None:
+    fit = fit_garch(_sp500(), innovations="normal")
+    up, more = (fit.after(fit.mu + x, 1.0) for x in (1.0, 3.0))
+    down = fit.after(fit.mu - 1.0, 1.0)
+    assert up < more
+    assert down > up  # gamma > 0: the S&P's leverage effect
+    assert fit.after(0.0, 2.0) > fit.after(0.0, 1.0)

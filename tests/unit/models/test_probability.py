@@ -97,6 +97,20 @@ def test_a_slow_close_out_costs_more() -> None:
     assert _outcome(close_out=1).shortfall < _outcome(close_out=12).shortfall
 
 
+def test_a_liquidator_gets_the_close_after_his_bars() -> None:
+    """Every bar falls by 1 %: liquidated in the third, sold one or two closes later."""
+    fall = np.array([math.log(0.99)])
+    shapes = BarShapes(fall, fall, np.zeros(1))
+    for close_out in (0, 1, 2):
+        found = bootstrap_outcome(
+            shapes, 1.0, Side.LONG, 0.025, 0.0, np.random.default_rng(1),
+            horizon=5, close_out=close_out, lam=1.0, paths=10,
+        )  # fmt: skip
+        sold = 1.0 - 0.99 ** (2 + max(close_out, 1))
+        assert found.liquidated == 1.0
+        assert found.shortfall == pytest.approx(sold - 0.025)
+
+
 def test_the_same_generator_gives_the_same_answer() -> None:
     assert _outcome() == _outcome()
 

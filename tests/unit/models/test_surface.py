@@ -53,9 +53,9 @@ def _captures() -> dict[tuple[int, str], tuple[Chain, np.ndarray, np.ndarray]]:
             for name in ("t", "strike", "bid", "ask", "mark", "iv", "fut")
         }
         forward = column["fut"]  # inverse options: prices are in coin
-        chain = Chain(
+        chain = Chain.of_coins(
             column["t"], np.array([r["cp"] == "C" for r in mine]), column["strike"], forward,
-            column["bid"] * forward, column["ask"] * forward,
+            column["bid"], column["ask"],
         )  # fmt: skip
         found[key] = (chain, column["mark"] * forward, column["iv"])
     return found
@@ -125,6 +125,10 @@ def test_prices_without_a_volatility_have_none() -> None:
     strike = np.array([100.0, 100.0, 100.0, 100.0, 100.0, 80.0])
     assert np.isnan(implied_vol(price, 100.0, strike, 0.5, True)).all()
     assert np.isnan(implied_vol(10.0, 100.0, 100.0, 0.0, True))
+    tiny = float(black76(100.0, 100.0, 0.5, 5e-5, True))  # below the least volatility searched
+    assert np.isnan(implied_vol(tiny, 100.0, 100.0, 0.5, True))
+    vast = float(black76(100.0, 100.0, 0.5, 25.0, True))
+    assert np.isnan(implied_vol(vast, 100.0, 100.0, 0.5, True))
 
 
 def test_the_exchanges_marks_are_black_76_at_its_volatilities() -> None:

@@ -1,0 +1,474 @@
+"""Recompute a push from public data and say whether it is equal.
+
+A keeper keeps a report of each push (`push_report`): for every asset what it was made with and what
+came out. `verify_report` recomputes all of it from bars alone; `verify_calldata` compares what was
+sent with the report; `verify_push` needs no report, only the calibrations that were voted on.
+
+What is compared, per asset: the hash of the input window, the need, the severity and depth asked,
+and the step from the line before. Of the push: the hash over all windows that was signed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from oracle.calibration.history import load_histories
+from oracle.chain import ChainError, Client, Function
+from oracle.feeds.bars import Bars
+from oracle.feeds.errors import FeedError
+from oracle.models.tails import CostModel, RiskError, TailModel
+from oracle.policy import (
+    Calibration,
+    CollateralCalibration,
+    Limits,
+    inputs_hash,
+    next_push,
+)
+from oracle.risk import Ask, CollateralEstimator, MarginEstimator
+from oracle.signing import LINE_BITS, Line
+
+SCHEMA: Final = "plimsoll.push.v1"
+PUSH: Final = Function("push(bytes32,uint256,uint256[],(uint256,uint256,uint256)[])")
+SETTINGS: Final = Function("SETTINGS()", ("address",))
+LINE_OF: Final = Function("line_of(uint256)", (f"({','.join(['uint256'] * 7)})",))
+HOUR: Final = 3_600
+LATEST_WINDOWS: Final = 2  # a push may be mined in the hour after the one it was made in
+
+
+class VerifyError(Exception):
+    """Nothing could be compared. One sentence."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Public data of one asset: price bars, and bars with traded volume."""
+
+    mark: Bars
+    traded: Bars
+
+
+@dataclass(frozen=True)
+class Before:
+    """A line before a push: severity and depth in ppm, and seconds since its last push."""
+
+    severity: int
+    depth: int
+    elapsed: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """One value as claimed and as recomputed."""
+
+    name: str
+    claimed: Any
+    recomputed: Any
+
+    @property
+    def equal(self) -> bool:
+        """Whether they are the same."""
+        return bool(self.claimed == self.recomputed)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All that was compared."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether everything is; nothing compared is not equal."""
+        return bool(self.checks) and all(check.equal for check in self.checks)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        wrong = [check for check in self.checks if not check.equal]
+        if not self.checks:
+            return "Not equal: there was nothing to compare."
+        if not wrong:
+            return f"Equal: all {len(self.checks)} values follow from the public data."
+        first = wrong[0]
+        return (
+            f"Not equal: {len(wrong)} of {len(self.checks)} values differ, first {first.name}: "
+            f"claimed {first.claimed}, recomputed {first.recomputed}."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        rows = [{**asdict(check), "equal": check.equal} for check in self.checks]
+        return {"equal": self.equal, "sentence": self.sentence, "checks": rows}
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+def line_report(asset: int, estimator: MarginEstimator, ask: Ask, before: Before) -> dict[str, Any]:
+    """One asset's part of a push report, as plain values.
+
+    Args:
+        asset: its id on the chain; ask: what the estimator asked for.
+        before: the line it was pushed from.
+    """
+    pushed = _step(ask, before, estimator.limits)
+    return {
+        "asset": asset,
+        "symbol": estimator.symbol,
+        "kind": "token" if isinstance(estimator, CollateralEstimator) else "market",
+        "input_hash": "0x" + ask.input_hash.hex(),
+        "need": ask.need,
+        "asked": {"severity": ask.severity, "depth": ask.depth},
+        "before": asdict(before),
+        "pushed": pushed,
+        "calibration": estimator.calibration.as_dict(),
+        "model": asdict(estimator.model),
+        "costs": asdict(estimator.costs),
+        "limits": asdict(estimator.limits),
+    }
+
+
+def push_report(time: int, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The report of one push: its time, its lines in the order signed, and what was signed for.
+
+    Raises:
+        ValueError: no line.
+    """
+    hashes = [_bytes32(line["input_hash"]) for line in lines]
+    return {
+        "schema": SCHEMA,
+        "time": time,
+        "inputs": "0x" + inputs_hash(hashes).hex(),
+        "lines": list(lines),
+    }
+
+
+def estimator_of(line: Mapping[str, Any]) -> MarginEstimator:
+    """The estimator a report's line was made with."""
+    parts: dict[str, Any] = {
+        "symbol": line["symbol"],
+        "model": TailModel(**line["model"]),
+        "costs": CostModel(**line["costs"]),
+        "limits": Limits(**line["limits"]),
+    }
+    if line["kind"] == "token":
+        kept = CollateralCalibration.from_dict(line["calibration"])
+        return CollateralEstimator(calibration=kept, **parts)
+    return MarginEstimator(calibration=Calibration.from_dict(line["calibration"]), **parts)
+
+
+# --- verification --------------------------------------------------------------------------------
+
+
+def verify_report(report: Mapping[str, Any], sources: Mapping[str, Source]) -> Verdict:
+    """Recompute every value of a report from `sources`, by symbol.
+
+    Raises:
+        VerifyError: no report of this form, or a symbol without data.
+        RiskError: the data does not reach the window.
+    """
+    checks: list[Check] = []
+    hashes = []
+    try:
+        if report["schema"] != SCHEMA:
+            raise VerifyError(f"The report is of the form {report['schema']!r}, not {SCHEMA!r}.")
+        for line in report["lines"]:
+            estimator = estimator_of(line)
+            ask = _ask(estimator, sources, int(report["time"]))
+            hashes.append(ask.input_hash)
+            again = line_report(line["asset"], estimator, ask, Before(**line["before"]))
+            name = f"{line['symbol']}."
+            checks += [
+                Check(name + key, line[key], again[key])
+                for key in ("input_hash", "need", "asked", "pushed")
+            ]
+        checks.append(Check("inputs", report["inputs"], "0x" + inputs_hash(hashes).hex()))
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, RiskError | FeedError):
+            raise
+        raise VerifyError(f"The report is damaged ({type(error).__name__}: {error}).") from None
+    return Verdict(tuple(checks))
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A push as it was sent."""
+
+    inputs: bytes
+    valid_until: int  # [s]
+    lines: tuple[Line, ...]
+
+
+def decode_push(calldata: bytes) -> Decoded:
+    """The arguments of ``push``.
+
+    Raises:
+        VerifyError: the calldata is of another function, or cut short.
+    """
+    if calldata[:4] != PUSH.selector:
+        raise VerifyError("The transaction calls something else than push.")
+    try:
+        inputs, until, rows, _ = decode(PUSH.inputs, calldata[4:])
+    except (DecodingError, OverflowError):
+        raise VerifyError("The arguments of the push cannot be decoded.") from None
+    return Decoded(bytes(inputs), int(until), tuple(_unpacked(int(row)) for row in rows))
+
+
+def verify_calldata(calldata: bytes, report: Mapping[str, Any]) -> Verdict:
+    """Whether a report is of this push: the same hash, assets, severities and depths.
+
+    Raises:
+        VerifyError: as `decode_push`.
+    """
+    push = decode_push(calldata)
+    wanted = {line["asset"]: line["pushed"] for line in report["lines"]}
+    checks = [
+        Check("calldata.inputs", "0x" + push.inputs.hex(), report["inputs"]),
+        Check("calldata.assets", [line.asset for line in push.lines], list(wanted)),
+    ]
+    checks += [
+        Check(
+            f"calldata.{line.asset}",
+            {"severity": line.severity, "depth": line.depth},
+            wanted.get(line.asset),
+        )
+        for line in push.lines
+    ]
+    return Verdict(tuple(checks))
+
+
+def verify_push(
+    push: Decoded,
+    time: int,
+    estimators: Mapping[int, MarginEstimator],
+    sources: Mapping[str, Source],
+    before: Mapping[int, Before],
+) -> Verdict:
+    """Recompute a push without its report.
+
+    Args:
+        time: of the block it was mined in; the window it was made from ended in that hour or the
+            one before, and the hash tells which.
+        estimators: by asset id, with the calibrations that were voted on.
+        before: by asset id, the lines before the block.
+
+    Raises:
+        VerifyError: an asset without estimator, line or data.
+        RiskError: the data does not reach the window.
+    """
+    for line in push.lines:
+        if line.asset not in estimators or line.asset not in before:
+            raise VerifyError(f"Nothing is known of asset {line.asset}: name its market.")
+    tries = [
+        [_ask(estimators[line.asset], sources, time - k * HOUR) for line in push.lines]
+        for k in range(LATEST_WINDOWS)
+    ]
+    signed = [inputs_hash([ask.input_hash for ask in asks]) for asks in tries]
+    asks = tries[signed.index(push.inputs)] if push.inputs in signed else tries[0]
+    recomputed = inputs_hash([ask.input_hash for ask in asks])
+    checks = [Check("inputs", "0x" + push.inputs.hex(), "0x" + recomputed.hex())]
+    for line, ask in zip(push.lines, asks, strict=True):
+        estimator = estimators[line.asset]
+        checks.append(
+            Check(
+                f"{estimator.symbol}.pushed",
+                {"severity": line.severity, "depth": line.depth},
+                _step(ask, before[line.asset], estimator.limits),
+            )
+        )
+    return Verdict(tuple(checks))
+
+
+def _ask(estimator: MarginEstimator, sources: Mapping[str, Source], time: int) -> Ask:
+    if estimator.symbol not in sources:
+        raise VerifyError(f"There is no data of {estimator.symbol}.")
+    source = sources[estimator.symbol]
+    return estimator.ask(source.mark, source.traded, time)
+
+
+def _step(ask: Ask, before: Before, limits: Limits) -> dict[str, int] | None:
+    """The line pushed, None where none was due."""
+    step = next_push(
+        before.severity, before.depth, ask.severity, ask.depth, limits, elapsed=before.elapsed
+    )
+    return None if step is None else {"severity": step.severity, "depth": step.depth}
+
+
+def _unpacked(row: int) -> Line:
+    """The inverse of `signing.Line.packed`."""
+    nonce, depth, severity = row & 2**32 - 1, row >> 32 & 2**20 - 1, row >> 52 & 2**20 - 1
+    return Line(row >> 72 & 2 ** LINE_BITS["asset"] - 1, severity, depth, nonce)
+
+
+def _bytes32(text: str) -> bytes:
+    value = bytes.fromhex(text.removeprefix("0x"))
+    if len(value) != 32:
+        raise ValueError(f"{text} is no 32 bytes")
+    return value
+
+
+# --- command -------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("what", metavar="TX_OR_REPORT")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of public bars: mark_1h/SYMBOL.csv and perp_1h/SYMBOL.csv, or SYMBOL.csv with "
+    "prices and volume; also csv.gz and parquet.",
+)
+@click.option("--rpc", help="Node to read a transaction from, such as http://127.0.0.1:8545.")
+@click.option(
+    "--report", "path", type=click.Path(path_type=Path), help="A transaction's own push report."
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="Without a report: report.json of the calibration that was voted on.",
+)
+@click.option(
+    "--asset",
+    "assets",
+    multiple=True,
+    metavar="ID=SYMBOL",
+    help="Without a report: which asset is which, such as 0=BTC or 32=WETH.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print every value compared, as JSON.")
+def verify(
+    what: str,
+    data: Path,
+    rpc: str | None,
+    path: Path | None,
+    calibration: Path | None,
+    assets: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Recompute a push from public data and say whether it is equal.
+
+    TX_OR_REPORT is a push report (a JSON file the keeper kept) or the hash of a transaction. Exit
+    code 0: equal, 1: not equal, 2: nothing could be compared.
+    """
+    try:
+        if not what.startswith("0x"):
+            verdict = _of_report(_read(Path(what)), data)
+        elif rpc is None:
+            raise VerifyError("A transaction is read from a node: name it with --rpc.")
+        elif path is not None:
+            sent = Client(rpc).request("eth_getTransactionByHash", what)
+            verdict = _of_sent(_calldata(sent, what), _read(path), data)
+        else:
+            verdict = _of_transaction(Client(rpc), what, data, calibration, assets)
+    except (VerifyError, ChainError, FeedError, RiskError) as error:
+        raise _Undecided(str(error)) from None
+    click.echo(json.dumps(verdict.as_dict(), indent=1) if as_json else verdict.sentence)
+    raise SystemExit(0 if verdict.equal else 1)
+
+
+class _Undecided(click.ClickException):
+    exit_code = 2
+
+
+def _of_report(report: dict[str, Any], data: Path) -> Verdict:
+    try:
+        symbols = {str(line["symbol"]): _source_name(line) for line in report["lines"]}
+    except (KeyError, TypeError):
+        raise VerifyError("The file is no push report.") from None
+    return verify_report(report, _sources(symbols, data))
+
+
+def _of_sent(calldata: bytes, report: dict[str, Any], data: Path) -> Verdict:
+    recomputed = _of_report(report, data)
+    return Verdict((*verify_calldata(calldata, report).checks, *recomputed.checks))
+
+
+def _of_transaction(
+    client: Client, hash_: str, data: Path, calibration: Path | None, assets: tuple[str, ...]
+) -> Verdict:
+    if calibration is None or not assets:
+        raise VerifyError("Without --report, name --calibration and each --asset of the push.")
+    sent = client.request("eth_getTransactionByHash", hash_)
+    push = decode_push(_calldata(sent, hash_))
+    block = client.request("eth_getBlockByNumber", sent["blockNumber"], False)
+    time, parent = int(block["timestamp"], 16), hex(int(sent["blockNumber"], 16) - 1)
+    settings = client.call(sent["to"], SETTINGS, block=parent)
+    before = {}
+    for line in push.lines:
+        row = client.call(settings, LINE_OF, line.asset, block=parent)
+        before[line.asset] = Before(int(row[0]), int(row[1]), max(0, time - int(row[2])))
+    estimators, names = _voted(calibration, assets)
+    return verify_push(push, time, estimators, _sources(names, data), before)
+
+
+def _voted(
+    path: Path, assets: tuple[str, ...]
+) -> tuple[dict[int, MarginEstimator], dict[str, str]]:
+    """Estimators by asset id, and each symbol's source of prices."""
+    voted = _read(path)
+    try:
+        kept = {str(asset["symbol"]): asset for asset in voted["assets"]}
+        model, costs = TailModel(**voted["terms"]["model"]), CostModel(**voted["terms"]["costs"])
+    except (KeyError, TypeError):
+        raise VerifyError(f"{path} is no calibration report.") from None
+    found: dict[int, MarginEstimator] = {}
+    names: dict[str, str] = {}
+    for option in assets:
+        number, _, symbol = option.partition("=")
+        if not number.isdigit() or symbol not in kept:
+            raise VerifyError(f"{option!r} names no asset of {path.name}, such as 0=BTC.")
+        table = kept[symbol]["calibration"]
+        if kept[symbol]["kind"] == "token":
+            found[int(number)] = CollateralEstimator(
+                symbol,
+                CollateralCalibration.from_dict(table),
+                model,
+                replace(costs, funding_per_hour=0.0),
+            )
+        else:
+            found[int(number)] = MarginEstimator(symbol, Calibration.from_dict(table), model, costs)
+        names[symbol] = str(kept[symbol]["source"])
+    return found, names
+
+
+def _calldata(sent: Any, hash_: str) -> bytes:
+    if not sent or not sent.get("blockNumber"):
+        raise VerifyError(f"The node knows no mined transaction {hash_}.")
+    return bytes.fromhex(str(sent["input"]).removeprefix("0x"))
+
+
+def _sources(symbols: Mapping[str, str], data: Path) -> dict[str, Source]:
+    histories = load_histories(data, sorted(set(symbols.values())))
+    return {
+        symbol: Source(histories[source].mark, histories[source].traded)
+        for symbol, source in symbols.items()
+    }
+
+
+def _source_name(line: Mapping[str, Any]) -> str:
+    """Whose prices: a token may be priced by another symbol."""
+    return str(line.get("source", line["symbol"]))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except OSError as error:
+        raise VerifyError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise VerifyError(f"{path} is no JSON file.") from None
+    if not isinstance(values, dict):
+        raise VerifyError(f"{path} is no report.")
+    return values
+
+
+if __name__ == "__main__":
+    verify(prog_name="python -m oracle.verify")
