@@ -25,7 +25,7 @@ NODE_STAMP := node_modules/.installed
 IN_PROCESS = $(wildcard tests/unit tests/scenarios tests/stateful)
 UNIT := python -m pytest -p no:ape_test -n $(WORKERS)
 
-.PHONY: help install lock demo crisis test test-long mutants lint format bench sizes clean
+.PHONY: help install lock demo crisis backtest optimise test test-long mutants lint format bench sizes clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,12 @@ demo: install ## Replay a market day through the protocol on a local chain (SCEN
 
 crisis: install ## Drive 2,000 accounts through a crash, beside a ranked queue (ARGS="--help")
 	@ape run crisis $(ARGS)
+
+backtest: install ## Backtest the margin rates as pushed, walk-forward (DATA=folder, OPTIONS=--fast)
+	@python -m oracle.backtest $(if $(DATA),--data $(DATA)) $(OPTIONS)
+
+optimise: install ## Tune the overlay by walk-forward CMA-ES (DATA=folder, OPTIONS=--seed 2)
+	@python -m oracle.optimise $(if $(DATA),--data $(DATA)) $(OPTIONS)
 
 test: install ## Run all tests: in process, attack scenarios, state machine, mutants, Ape on Anvil
 	@$(UNIT) -m "not long" --dist worksteal -q $(IN_PROCESS)
