@@ -83,11 +83,11 @@ demo: install ## Replay a market day through the protocol on a local chain (SCEN
 crisis: install ## Drive 2,000 accounts through a crash, beside a ranked queue (ARGS="--help")
 	@ape run crisis $(ARGS)
 
-backtest: install ## Backtest the margin rates as pushed, walk-forward (DATA=folder, OPTIONS=--fast)
-	@python -m oracle.backtest $(if $(DATA),--data $(DATA)) $(OPTIONS)
+backtest: install ## Backtest the margin rates as pushed, walk-forward (DATA=folder, ARGS="--help")
+	@python -m oracle.backtest $(if $(DATA),--data $(DATA)) $(ARGS)
 
-optimise: install ## Tune the overlay by walk-forward CMA-ES (DATA=folder, OPTIONS=--seed 2)
-	@python -m oracle.optimise $(if $(DATA),--data $(DATA)) $(OPTIONS)
+optimise: install ## Tune the overlay by walk-forward CMA-ES (DATA=folder, ARGS="--help")
+	@python -m oracle.optimise $(if $(DATA),--data $(DATA)) $(ARGS)
 
 test: install ## Run all tests: in process, attack scenarios, state machine, mutants, Ape on Anvil
 	@$(UNIT) -m "not long" --dist worksteal -q $(IN_PROCESS)
