@@ -180,9 +180,7 @@ def fill_ring(_market: uint256):
     reasons._require(amount != 0, reasons.AMOUNT)
     self.free -= amount
     rings.given[_market] = given + amount * shares.UNIT
-    log IBackstopVault.RingFunded(
-        market=_market, amount=convert(amount * shares.UNIT, int256)
-    )
+    log IBackstopVault.RingFunded(market=_market, amount=convert(amount * shares.UNIT, int256))
     extcall rings.LEDGER.deposit(account, amount)
 
 
@@ -387,9 +385,7 @@ def _drain(_market: uint256, _account: uint256, _amount: uint256):
     received: uint256 = tokens._held_by(shares.ASSET, self) - before
     self.free += received
     rings.given[_market] -= min(rings.given[_market], received * shares.UNIT)
-    log IBackstopVault.RingFunded(
-        market=_market, amount=-convert(received * shares.UNIT, int256)
-    )
+    log IBackstopVault.RingFunded(market=_market, amount=-convert(received * shares.UNIT, int256))
 
 
 @internal

@@ -68,9 +68,7 @@ def waterfall(_account: uint256) -> IWaterfallLens.Waterfall:
     running, outcome.elapsed, share = staticcall lens_links.LIQUIDATOR.auction(_account)
     bare: IClearinghouse.Book = book
     bare.holdings = []
-    outcome.debt = fixed_point._positive(
-        -lens_links._assess(lens_links.MAINTENANCE, bare).equity
-    )
+    outcome.debt = fixed_point._positive(-lens_links._assess(lens_links.MAINTENANCE, bare).equity)
     outcome.reward = staticcall lens_links.LIQUIDATOR.reward_of(_account)
     if not self._is_paused():
         outcome.sales = self._sales(_account, book, outcome)

@@ -204,7 +204,9 @@ def _check_running(_paused: bool):
 @internal
 @pure
 def _check_short(_margin: IRiskEngine.Margin):
-    reasons._require(account_state._is_short(_margin.equity, _margin.requirement), reasons.NOT_LIQUIDATABLE)
+    reasons._require(
+        account_state._is_short(_margin.equity, _margin.requirement), reasons.NOT_LIQUIDATABLE
+    )
 
 
 @internal

@@ -386,9 +386,7 @@ def _cut(_market: uint256, _is_long: bool, _size: uint256, _charge: uint256, _g:
     side: SideState = self._side(_market, sides, _is_long)
     cut: side_index.Cut = side_index.Cut(scale=0, credit=0)
     if side.total != 0:
-        cut = side_index._cut(
-            _size, _charge, _g, _is_long, side.total, side.scale, side.credit
-        )
+        cut = side_index._cut(_size, _charge, _g, _is_long, side.total, side.scale, side.credit)
         self.cut_words[side.index] = ledger_words._pack_side(cut.scale, cut.credit)
         if _is_long:
             sides.long_cut = True

@@ -202,9 +202,7 @@ def _over_h(_payment: uint256) -> uint256:
     totals: ICustody.Totals = staticcall ICustody(CUSTODY).totals()
     if totals.deficit == 0:
         return _payment
-    return fixed_point._mul_div_up(
-        _payment, totals.tokens + totals.deficit, max(totals.tokens, 1)
-    )
+    return fixed_point._mul_div_up(_payment, totals.tokens + totals.deficit, max(totals.tokens, 1))
 
 
 @view

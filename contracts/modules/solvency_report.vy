@@ -95,4 +95,3 @@ def _is_used(_market: uint256) -> bool:
     traded: bool = staticcall lens_links.LEDGER.tally_word(_market) != 0
     open: bool = staticcall lens_links.LEDGER.side_word(_market) != 0
     return traded or open
-

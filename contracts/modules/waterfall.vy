@@ -72,9 +72,7 @@ def _resolve(_account: uint256):
 
 
 @internal
-def _finish(
-    _case: liquidation.Case, _cash: int256, _reward: uint256, _split: Split, _is_all: bool
-):
+def _finish(_case: liquidation.Case, _cash: int256, _reward: uint256, _split: Split, _is_all: bool):
     """
     @dev _is_all: nothing is left but cash, and that is not negative.
     """
