@@ -12,6 +12,7 @@ import os
 import resource
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from oracle.backtest import figures, statistics
 from oracle.backtest.chain import Outcomes
 from oracle.backtest.challengers import CHAMPION, YEARLY, Question, answer_all, volatilities
 from oracle.backtest.pipeline import Held, hold, hold_brackets
-from oracle.backtest.target import Asked, Rule, mixed_volatility
+from oracle.backtest.target import SEED_HOURS, Asked, Rule, mixed_volatility
 from oracle.feeds.bars import HOUR, Bars, BoolArray, FloatArray, IntArray
 from oracle.models.evt import fit_tail
 from oracle.models.fhs import Side, adverse_moves, standardised, tail
@@ -497,7 +498,9 @@ def _time_update(job: Job) -> float:
         for row in sample:
             for level in job.levels:
                 tail(row, level, float(sigma[-1]))
-            fit_tail(row)
+            # A young market has too few excesses for a Pareto tail.
+            with suppress(ValueError):
+                fit_tail(row)
     return time.perf_counter() - started
 
 
@@ -505,8 +508,11 @@ def _why_none(job: Job) -> str:
     if not job.hours:
         return f"{job.name}: bars of {job.bars.period} seconds fit into none of 1, 4 and 24 hours."
     days = len(job.bars) * job.bars.period / figures.DAY
-    least = job.rule.least_days + job.rule.plan.first_days
+    least = job.rule.least_days + job.rule.plan.first_days + SEED_HOURS // 24
+    what = (
+        "are too few" if days < least + LEAST_WINDOWS else "have too few in which the price moved"
+    )
     return (
-        f"{job.name}: {days:.0f} days of bars are too few; a market is listed after about "
-        f"{least + 8} and scored on {LEAST_WINDOWS} windows at least."
+        f"{job.name}: {days:.0f} days of bars {what}; a market is listed after about {least} and "
+        f"scored on {LEAST_WINDOWS} windows at least."
     )

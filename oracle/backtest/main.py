@@ -84,7 +84,7 @@ def backtest(
         scored = _score(todo, _cores(jobs), cluster)
     except (FeedError, ClusterError) as error:
         raise click.ClickException(str(error)) from None
-    source = data.resolve().name
+    source = "the recordings in the project" if data == DATA else data.resolve().name
     cost = report.Cost(time.perf_counter() - started, _megabytes(scored))
     found = report.as_json(scored, todo[0].rule, cost, source)
     paths = report.write(found, render(scored, cost, source), out)

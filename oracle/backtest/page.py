@@ -182,7 +182,13 @@ def _rise_picture(scored: Sequence[Scored], models: Sequence[Overview]) -> Figur
             rows = rows_of(scored, model)
             values.append(float(np.median([getattr(r, f"rise_{days}d") for r in rows])))
         places = np.arange(len(shown)) + 0.27 * (k - 1)
-        axis.bar(places, values, 0.25, label=f"{days} days", color=(CALM, MARGIN, LOSS)[k])
+        axis.bar(
+            places,
+            values,
+            0.25,
+            label="1 day" if days == 1 else f"{days} days",
+            color=(CALM, MARGIN, LOSS)[k],
+        )
     axis.set_xticks(np.arange(len(shown)), shown, rotation=40, ha="right", fontsize=8)
     axis.axhline(2.5, color=BREACH, linewidth=1, linestyle="--")
     axis.set_yscale("log")
@@ -193,7 +199,8 @@ def _rise_picture(scored: Sequence[Scored], models: Sequence[Overview]) -> Figur
 
 def _paths(scored: Sequence[Scored]) -> list[str]:
     found = []
-    for each in [s for s in scored if s.pictures][:MOST_PATHS]:
+    longest = sorted((s for s in scored if s.pictures), key=lambda s: -s.bars)
+    for each in longest[:MOST_PATHS]:
         hours = max(each.pictures)
         found.append(
             _figure(

@@ -22,7 +22,7 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seen-never")
     write(storms(11, 2600), folder / "perp_1h" / "AAA.csv")
     write(storms(12, 900, 4 * HOUR), folder / "mark_4h" / "BBB.csv")
-    write(storms(13, 200), folder / "perp_1h" / "NEW.csv")
+    write(storms(13, 200), folder / "NEW.csv")
     out = folder / "out"
     arguments = ["--data", str(folder), "--out", str(out), "--fast", "--jobs", "1"]
     result = CliRunner().invoke(backtest, arguments, catch_exceptions=False)

@@ -158,6 +158,27 @@ def test_score_market__too_short__says_so_in_one_sentence() -> None:
     assert scored.note.count(". ") == 0
 
 
+@pytest.mark.parametrize(
+    ("period", "count", "hours"),
+    [(24 * HOUR, 100, {24}), (8 * HOUR, 500, {24}), (2 * HOUR, 1000, {4, 24})],
+)
+def test_score_market__other_bars_and_young_markets__scored(period, count, hours) -> None:
+    bars = storms(10, count, period, 0.01)
+    scored = score_market(Job("ODD", "perp", bars, Rule(), (0.99,), fast=False))
+    assert {r.hours for r in scored.rows} <= hours
+    assert 24 in {r.hours for r in scored.rows} or period < 24 * HOUR
+    assert scored.rows
+
+
+def test_score_market__price_that_never_moves__says_so() -> None:
+    flat = np.ones(2500)
+    ts = START + HOUR * np.arange(2500, dtype=np.int64)
+    still = Bars(ts, flat, flat, flat, flat, None, HOUR)
+    scored = score_market(Job("FLAT", "spot", still, Rule(), (0.99,), fast=True))
+    assert not scored.rows
+    assert "too few in which the price moved" in scored.note
+
+
 def test_score_market__since__scores_later_windows_only_with_the_same_margins() -> None:
     bars = storms(9, 2600)
     job = Job("X", "perp", bars, Rule(), (0.99,), fast=True)
