@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oracle.backtest.chain import Outcomes, Pushed, push_through
-from oracle.backtest.target import Asked, Rule, ask
 from oracle.backtest.votes import vote
 from oracle.feeds.bars import Bars, FloatArray, IntArray
+from oracle.line import Outcomes, Pushed, push_through
+from oracle.models.target import Asked, ask
+from oracle.rule import Rule
 
 
 @dataclass(frozen=True, eq=False)
