@@ -189,7 +189,11 @@ class RuleEstimator(MarginEstimator):
         Raises:
             RiskError: the window is stale, odd or too short.
         """
-        return rule_tails(self.window(mark, time), self.model).between(time - HOUR + 1, time + 1)
+        found = rule_tails(self.window(mark, time), self.model)
+        latest = found.between(time - HOUR + 1, time + 1)
+        if not len(latest):
+            raise RiskError(f"{self.symbol}: nothing can be said at {time}.")
+        return latest
 
     def need(self, mark: Bars, time: int, notional: int | None = None) -> int:
         """Loss to cover, in ppm of a position of `notional` USD (default: bracket 0's bound).

@@ -32,7 +32,15 @@ from oracle.policy import (
     inputs_hash,
     next_push,
 )
-from oracle.risk import Ask, CollateralEstimator, MarginEstimator
+from oracle.risk import (
+    MIXTURE,
+    TAIL,
+    Ask,
+    CollateralEstimator,
+    MarginEstimator,
+    RuleEstimator,
+)
+from oracle.rule import RuleModel
 from oracle.signing import LINE_BITS, Line
 
 SCHEMA: Final = "plimsoll.push.v1"
@@ -124,6 +132,7 @@ def line_report(asset: int, estimator: MarginEstimator, ask: Ask, before: Before
         "asset": asset,
         "symbol": estimator.symbol,
         "kind": "token" if isinstance(estimator, CollateralEstimator) else "market",
+        "rule": estimator.rule,
         "input_hash": "0x" + ask.input_hash.hex(),
         "need": ask.need,
         "asked": {"severity": ask.severity, "depth": ask.depth},
@@ -155,14 +164,43 @@ def estimator_of(line: Mapping[str, Any]) -> MarginEstimator:
     """The estimator a report's line was made with."""
     parts: dict[str, Any] = {
         "symbol": line["symbol"],
-        "model": TailModel(**line["model"]),
         "costs": CostModel(**line["costs"]),
         "limits": Limits(**line["limits"]),
     }
+    if _is_mixture(line):
+        parts["model"] = RuleModel.from_dict(line["model"])
+        return RuleEstimator(calibration=Calibration.from_dict(line["calibration"]), **parts)
+    parts["model"] = TailModel(**line["model"])
     if line["kind"] == "token":
         kept = CollateralCalibration.from_dict(line["calibration"])
         return CollateralEstimator(calibration=kept, **parts)
     return MarginEstimator(calibration=Calibration.from_dict(line["calibration"]), **parts)
+
+
+def market_estimator(
+    row: Mapping[str, Any], terms: Mapping[str, Any], model: TailModel, costs: CostModel
+) -> MarginEstimator:
+    """Of a market of a calibration report, by the rule that its table was made with.
+
+    Args:
+        row: the asset; terms: of the report; model, costs: of the tail rule.
+
+    Raises:
+        KeyError, TypeError, ValueError: a damaged report.
+    """
+    symbol, table = str(row["symbol"]), Calibration.from_dict(row["calibration"])
+    if not _is_mixture(row):
+        return MarginEstimator(symbol, table, model, costs)
+    rule_costs = CostModel(**terms["rule_costs"])
+    return RuleEstimator(symbol, table, RuleModel.from_dict(terms["rule_model"]), rule_costs)
+
+
+def _is_mixture(row: Mapping[str, Any]) -> bool:
+    """Reports from before there were two rules name none."""
+    name = row.get("rule", TAIL)
+    if name not in (MIXTURE, TAIL):
+        raise ValueError(f"there is no rule {name!r}")
+    return bool(name == MIXTURE)
 
 
 # --- verification --------------------------------------------------------------------------------
@@ -434,7 +472,7 @@ def _voted(
                 replace(costs, funding_per_hour=0.0),
             )
         else:
-            found[int(number)] = MarginEstimator(symbol, Calibration.from_dict(table), model, costs)
+            found[int(number)] = market_estimator(kept[symbol], voted["terms"], model, costs)
         names[symbol] = str(kept[symbol]["source"])
     return found, names
 

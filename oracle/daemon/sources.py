@@ -20,7 +20,7 @@ from oracle.feeds.bars import HOUR, Bars, FeedError
 from oracle.feeds.scenario import SPANS, Scenario, load_scenario, walk
 from oracle.models.tails import RiskError
 from oracle.policy import PPM, Calibration, Schedule
-from oracle.risk import Ask, MarginEstimator
+from oracle.risk import MIXTURE, TAIL, Ask, RuleName, estimator_for
 
 WALK_STEP: Final = 60  # [s] between two recorded prices
 MOST_PREMIUM: Final = 2_000  # [ppm] only funding uses it
@@ -103,16 +103,22 @@ Window = Callable[[str, int], tuple[Bars, Bars, int]]
 class Estimated:
     """Numbers from bars, wherever those come from; each hour is computed once."""
 
-    def __init__(self, calibrations: Mapping[str, Calibration], window: Window) -> None:
+    def __init__(
+        self,
+        calibrations: Mapping[str, Calibration],
+        window: Window,
+        rule: RuleName = MIXTURE,
+    ) -> None:
         """
         Args:
             calibrations: by market; their bracket 0 is what severity is solved for, see
                 `with_rates`.
             window: of a market and a time: mark bars, bars with traded volume, and the full hour up
                 to which they may be looked at.
+            rule: that answers, and that the calibrations were made with; the backtested one.
         """
         self._estimators = {
-            market: MarginEstimator(market, calibration)
+            market: estimator_for(rule, market, calibration)
             for market, calibration in calibrations.items()
         }
         self._window = window
@@ -211,7 +217,7 @@ def replay_sources(name: str, markets: Mapping[str, MarketInfo], origin: int) ->
     }
     tape = Tape(origin, scenario.start, scenario.end)
     recording = Recording(scenario, tape)
-    return Sources(recording, Estimated(there, recording.bars), recording)
+    return Sources(recording, Estimated(there, recording.bars, TAIL), recording)
 
 
 @cache

@@ -22,6 +22,7 @@ from oracle.models.fhs import Side
 from oracle.models.haircuts import PegRisk
 from oracle.models.tails import RiskError, TailModel, estimate, estimate_series, needs
 from oracle.policy import CollateralCalibration, Schedule, ppm_up
+from oracle.risk import TAIL
 from scripts.support.change import read_change
 
 MODEL = TailModel(residuals=300, least_residuals=150, window_bars=600)
@@ -43,7 +44,7 @@ def histories(make_bars: Callable[..., Bars]) -> dict[str, History]:
 
 
 def _terms(until: int = COUNT * HOUR) -> Terms:
-    return Terms(until=until, model=MODEL)
+    return Terms(until=until, model=MODEL, rule=TAIL)
 
 
 @pytest.fixture(scope="module")
