@@ -39,10 +39,9 @@ def render(replay: Replay, report: Mapping[str, Any]) -> str:
         _section(
             "Beside a ranked queue",
             "The same accounts, prices, margin and insurance; the vault takes from both. On the "
-            "left the real contracts, which cut and charge the whole other side by one fraction; on "
-            "the right a venue that closes whole positions of the highest profit times leverage "
-            "first. "
-            + SETTLEMENTS[report["queue"]["settlement"]],
+            "left the real contracts, which cut and charge the whole other side by one fraction; "
+            "on the right a venue that closes whole positions of the highest profit times leverage "
+            "first. " + SETTLEMENTS[report["queue"]["settlement"]],
             _table(("", "Plimsoll", "ranked queue"), comparison_rows(report)),
         ),
         *(
