@@ -112,7 +112,7 @@ def test_capital__by_default__is_a_share_of_the_notional(choices):
     (capital,) = capital_of(case, None, 7.25).values()
     assert capital.insurance == WAD  # 0.05 % of 2,000
     assert capital.backstop == 7_250_000 * 10**12
-    assert capital.in_dollars == (4, 8)
+    assert capital.in_dollars == (1, 8)
 
 
 def test_capital__by_default__the_ring_has_four_times_as_much(choices):
