@@ -15,8 +15,8 @@ from scripts.crisis_parts.chain import Chain
 from scripts.crisis_parts.inputs import UNIT_WAD, Case
 from scripts.crisis_parts.opening import ENDLESS
 
-# [ppm] of the accounts' notional, where nothing is asked for: little enough that the recorded days
-# go through both.
+# [ppm] of the accounts' notional, where nothing is asked for: little enough that a real crash day
+# goes through both.
 INSURANCE: Final = 500
 BACKSTOP: Final = 2_000
 
