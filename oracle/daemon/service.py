@@ -30,10 +30,18 @@ from oracle.daemon.outbox import (
     Payload,
 )
 from oracle.daemon.panel import Panel
+from oracle.daemon.pushes import Reports
 from oracle.daemon.rebuild import rebuild
 from oracle.daemon.remote import RemoteSigner, SignerServer
 from oracle.daemon.signer import LocalSigner, Signer
-from oracle.daemon.sources import MarketInfo, Sources, load_sources, replay_sources
+from oracle.daemon.sources import (
+    MarketInfo,
+    Sources,
+    in_force,
+    load_sources,
+    recorded,
+    replay_sources,
+)
 from oracle.daemon.view import Deployment, Looker, View, read_markets, read_view, self_check
 
 
@@ -55,6 +63,7 @@ class Parts:
     alarms: Alarms
     aliases: dict[str, str] = field(default_factory=dict)
     infos: dict[int, MarketInfo] = field(default_factory=dict)
+    sources: Sources | None = None  # of this process' signers, once they are opened
 
     @property
     def domain(self) -> signing.Domain:
@@ -72,9 +81,25 @@ class Parts:
         """Asset id -> market whose price and numbers it has."""
         return {asset: self.aliases[info.symbol] for asset, info in self.infos.items()}
 
+    @property
+    def market_infos(self) -> dict[str, MarketInfo]:
+        """By market; its own bracket 0 counts, collateral follows the market it is named after."""
+        found: dict[str, MarketInfo] = {}
+        for asset, market in self.markets.items():
+            info = self.infos[asset]
+            if market not in found or info.symbol == market:
+                found[market] = info
+        return found
+
     def view(self) -> View:
         """Now."""
         return read_view(self.client, self.deployment, self.assets)
+
+    def close(self) -> None:
+        """Let go of what sources hold."""
+        if self.sources is not None:
+            self.sources.close()
+            self.sources = None
 
 
 def open_parts(config: KeeperConfig, log: Log | None = None) -> Parts:
@@ -131,22 +156,46 @@ def check_distinct(ids: Mapping[str, int]) -> None:
         seen[asset] = symbol
 
 
-def make_sources(parts: Parts, origin: int) -> Sources:
-    """As configured.
+def open_sources(parts: Parts, origin: int) -> Sources:
+    """As configured, once a process: its signers are one to the outside.
 
     Args:
         origin: [s] where on the chain a recording begins.
     """
-    infos: dict[str, MarketInfo] = {}
-    for asset, market in parts.markets.items():
-        info = parts.infos[asset]
-        # A market's own bracket 0 counts; collateral follows the market it is named after.
-        if market not in infos or info.symbol == market:
-            infos[market] = info
-    entry = parts.config.sources
-    if entry.replay is not None:
-        return replay_sources(entry.replay, infos, origin)
-    return load_sources(entry.factory or "", infos, entry.options)
+    if parts.sources is None:
+        parts.sources = _make_sources(parts, origin)
+    return parts.sources
+
+
+def _make_sources(parts: Parts, origin: int) -> Sources:
+    feeds, entry = parts.config.feeds, parts.config.sources
+    infos = parts.market_infos
+    if feeds is not None:
+        from oracle.daemon.live import live_sources  # ccxt takes a second to load
+
+        return live_sources(feeds, infos, parts.alarms)
+    if entry is None or entry.replay is None:
+        named = ("", {}) if entry is None else (entry.factory or "", entry.options)
+        return load_sources(named[0], infos, named[1])
+    return replay_sources(entry.replay, infos, origin)
+
+
+def make_reports(parts: Parts) -> Reports | None:
+    """Of pushes; None where nobody here knows what numbers are made with."""
+    config, voted = parts.config, {}
+    if parts.sources is not None:
+        voted = dict(parts.sources.voted)
+    elif config.feeds is not None:
+        from oracle.daemon.live import live_voted
+
+        voted = live_voted(config.feeds, parts.market_infos)
+    elif config.sources is not None and config.sources.replay is not None:
+        voted = in_force(recorded(config.sources.replay), parts.market_infos)
+    by_asset = {asset: voted[m] for asset, m in parts.markets.items() if m in voted}
+    if not by_asset:
+        parts.log.warning("pushes have no reports: the sources do not say what they are made with")
+        return None
+    return Reports(config.reports or config.state / "reports", by_asset, parts.alarms)
 
 
 def open_entry(entry: KeyFile | SignerEntry) -> Key:
@@ -236,6 +285,7 @@ def make_keeper(
         patience=patience,
         clock=clock,
         report_every=every,
+        reports=None if dry_run is not None else make_reports(parts),
         arrow=arrow,
     )
 
@@ -282,13 +332,13 @@ def make_journal(parts: Parts, sender: str, in_memory: bool = False) -> Journal:
 
 
 def make_signers(parts: Parts, origin: int) -> list[Signer]:
-    """As configured; every local one has sources of its own."""
+    """As configured."""
     signers: list[Signer] = []
     for entry in parts.config.signers:
         if entry.url is not None and entry.address is not None:
             signers.append(RemoteSigner(entry.url, entry.address, parts.config.timing.rpc_timeout))
         else:
-            signers.append(local_signer(parts, open_entry(entry), make_sources(parts, origin)))
+            signers.append(local_signer(parts, open_entry(entry), open_sources(parts, origin)))
     return signers
 
 
@@ -320,7 +370,7 @@ def serve_signer(parts: Parts, entry: SignerEntry, origin: int) -> SignerServer:
     listen = parts.config.listen
     if listen is None:
         raise DaemonError("There is no [listen] with a port for the signer.", Exit.CONFIG)
-    signer = local_signer(parts, key, make_sources(parts, origin))
+    signer = local_signer(parts, key, open_sources(parts, origin))
     return SignerServer(signer, listen.host, listen.port)
 
 
