@@ -8,19 +8,17 @@ all that numbers were made from. A bar that was used once is never changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from oracle.daemon.files import replace_file
-from oracle.feeds.bars import HOUR, PRICES, Bars, read_bars
+from oracle.feeds.bars import HOUR, PRICES, Bars, concat, read_bars
 from oracle.feeds.errors import FeedError
 from oracle.feeds.folder import discover
-from oracle.feeds.table import SUFFIXES, BoolArray, FloatArray
+from oracle.feeds.table import SUFFIXES
 
 FOLDERS: Final = {"mark": "mark_1h", "perp": "perp_1h"}
-AGAIN: Final = 24  # hours in which a hole may still be filled by a venue that was away
 Fetch = Callable[[int, int], Bars]
 """Complete bars with start <= ts < end, as far as they are to be had."""
 
@@ -28,50 +26,45 @@ Fetch = Callable[[int, int], Bars]
 class LiveBars:
     """One kind of bars of one symbol; see `open_bars`."""
 
-    def __init__(self, path: Path, known: Bars | None, recorded_until: int, fetch: Fetch) -> None:
+    def __init__(self, path: Path, recorded: Bars | None, live: Bars | None, fetch: Fetch) -> None:
         """
         Args:
             path: of what came live.
-            known: of earlier, from files.
-            recorded_until: time of the last bar that is not in `path`; -1 without one.
+            recorded: of earlier, from other files.
         """
         self._path = path
-        self._known = known
-        self._recorded_until = recorded_until
+        self._recorded = recorded
+        self._live = live
         self._fetch = fetch
-        self._was_filled = False
 
     def until(self, hour: int, count: int) -> Bars:
-        """What is known; asked for first where the last `count` hours before `hour` lack some.
+        """What is known; of the last `count` hours before `hour`, those after the last known bar
+        are asked for first.
+
+        Bars are only ever added at the end, so that what an earlier push was made from stays as it
+        was. An hour that venues do not agree on when a later one is used remains a gap.
 
         Raises:
             FeedError: there is nothing.
         """
-        start = self._first_missing(hour, AGAIN if self._was_filled else count)
-        if start is not None:
+        known = _last(self._live) or _last(self._recorded)
+        start = hour - count * HOUR if known is None else max(known, hour - count * HOUR)
+        if start < hour:
             self._add(self._fetch(start, hour))
-            self._was_filled = True
-        if self._known is None or not len(self._known):
+        parts = [bars for bars in (self._recorded, self._live) if bars is not None and len(bars)]
+        if not parts:
             raise FeedError(f"{self._path.name}: there are no bars before {hour}.")
-        return self._known
-
-    def _first_missing(self, hour: int, count: int) -> int | None:
-        first = max(hour - count * HOUR, self._recorded_until + 1)
-        wanted = np.arange(-(-first // HOUR) * HOUR, hour, HOUR)
-        missing = wanted if self._known is None else np.setdiff1d(wanted, self._known.ts)
-        return int(missing[0]) if missing.size else None
+        return parts[0] if len(parts) == 1 else concat(*parts)
 
     def _add(self, bars: Bars) -> None:
-        """Hours that are not known; what was recorded first stands."""
-        new = bars.ts > self._recorded_until
-        if self._known is not None:
-            new &= ~np.isin(bars.ts, self._known.ts)
-        if new.any():
-            self._known = joined(self._known, bars, new)
-            self._record(self._known)
+        if len(bars):
+            # One form in all files of a market, or their windows could not be joined.
+            if self._recorded is not None and self._recorded.volume is not None:
+                bars = bars if bars.volume is not None else replace(bars, volume=0.0 * bars.close)
+            self._live = bars if self._live is None else concat(self._live, bars)
+            self._record(self._live)
 
-    def _record(self, bars: Bars) -> None:
-        live = bars.between(self._recorded_until + 1, 2**62)
+    def _record(self, live: Bars) -> None:
         names = (*PRICES, *(["volume"] if live.volume is not None else []))
         columns = [getattr(live, name).tolist() for name in names]
         rows = [
@@ -81,26 +74,9 @@ class LiveBars:
         replace_file(self._path, "\n".join([",".join(["ts", *names]), *rows, ""]))
 
 
-def joined(known: Bars | None, bars: Bars, new: BoolArray) -> Bars:
-    """`known` with the bars that are `new`, in order of time; with volume where `known` has it."""
-    has_volume = bars.volume is not None if known is None else known.volume is not None
-    parts = [(bars, new)]
-    if known is not None:
-        parts.insert(0, (known, np.ones(len(known), dtype=np.bool_)))
-    order = np.argsort(np.concatenate([part.ts[chosen] for part, chosen in parts]))
-
-    def column(name: str) -> FloatArray:
-        values = [
-            np.zeros(int(chosen.sum())) if found is None else found[chosen]
-            for part, chosen in parts
-            for found in [getattr(part, name)]
-        ]
-        return np.asarray(np.concatenate(values)[order])
-
-    times = np.concatenate([part.ts[chosen] for part, chosen in parts])[order]
-    volume = column("volume") if has_volume else None
-    opens, high, low, close = (column(name) for name in PRICES)
-    return Bars(times, opens, high, low, close, volume, bars.period)
+def _last(bars: Bars | None) -> int | None:
+    """[s] when the last bar ended."""
+    return int(bars.ts[-1]) + bars.period if bars is not None and len(bars) else None
 
 
 def open_bars(
@@ -122,9 +98,8 @@ def open_bars(
         for kind, name in FOLDERS.items():
             path = folder / name / f"{symbol}.live.csv"
             known = markets[symbol].bars.get((kind, HOUR)) if symbol in markets else None
-            recorded = known
-            if known is not None and path.exists():
-                recorded = known.between(0, int(read_bars(path, HOUR).ts[0]))
-            until = int(recorded.ts[-1]) if recorded is not None and len(recorded) else -1
-            found[symbol, kind] = LiveBars(path, known, until, fetch(symbol, kind))
+            live = read_bars(path, HOUR) if path.exists() else None
+            if known is not None and live is not None:
+                known = known.between(0, int(live.ts[0]))
+            found[symbol, kind] = LiveBars(path, known, live, fetch(symbol, kind))
     return found

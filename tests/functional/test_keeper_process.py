@@ -32,6 +32,7 @@ from oracle.risk import Ask
 from scripts.support.config import load_config
 from tests.support.fault_proxy import FaultProxy
 from tests.support.keeper_stage import BTC, CHAIN, ETH, HOUR, START, WAD, Said, deployed_scene
+from tests.unit.feeds.exchanges import ExchangeServer
 
 ROOT = Path(__file__).parents[2]
 SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
@@ -582,6 +583,35 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     assert scene.line(BTC)[0] == 50_000
 
 
+def test_live_feeds_as_operated__and_the_push_is_verified(operator):
+    """Four exchanges, two keys of this process, `oracle run --once` until prices and lines are out;
+    `oracle verify` with the bars the keeper recorded."""
+    exchanges = ExchangeServer()
+    venues = [
+        f'{{ id = "{name}", url = "{exchanges.url}", options = {{ enableRateLimit = false }} }},'
+        for name in ("binance", "okx", "bybit", "kraken")
+    ]
+    text = f'deployment = "{operator.scene.file}"\nnodes = ["{operator.scene.client.url}"]\n'
+    text += 'state = "state"\nmarkets = { BTC = "BTC" }\n'
+    text += f'[feeds]\ncalibration = "2026-02-05"\nvenues = [{"".join(venues)}]\n'
+    for index in (3, 4):
+        text += f'[[signers]]\nkeystore = "{index}.json"\n{operator.key}'
+    text += f'[sender]\nkeystore = "9.json"\n{operator.key}[sending]\nconfirmations = 1\n'
+    path = operator.write("keeper.toml", text)
+    reports = operator.folder / "state/reports"
+    for _ in range(20):
+        once = CliRunner().invoke(oracle_main, ["run", "--config", str(path), "--once"])
+        assert once.exit_code == 0, once.output
+        if operator.scene.line(BTC)[2] > operator.scene.client.block_time() - 600:
+            break
+        time.sleep(1)
+    exchanges.close()
+    assert operator.scene.price(BTC)[0] == 60_000 * WAD + WAD // 2
+    (file,) = reports.glob("*.json")
+    said = verified(file, data=operator.folder / "state/bars")
+    assert said == (0, "Equal: all 5 values follow from the public data.\n")
+
+
 def test_replay_on_a_local_node__and_its_pushes_are_verified(today, tmp_path):
     """`oracle run --replay`, out of the box: two hours of 12 March 2020. Then `oracle verify` of
     each push's report, of the transaction with its report, and of a report with one number altered.
@@ -612,8 +642,8 @@ def test_replay_on_a_local_node__and_its_pushes_are_verified(today, tmp_path):
     assert said.startswith("Not equal: 1 of 13 values differ, first BTC.pushed: claimed ")
 
 
-def verified(*arguments):
-    """Exit code and sentence of `oracle verify`, with the recordings of this project."""
-    data = str(ROOT / "oracle/data")
-    done = CliRunner().invoke(oracle_main, ["verify", *map(str, arguments), "--data", data])
+def verified(*arguments, data=ROOT / "oracle/data"):
+    """Exit code and sentence of `oracle verify`, by default with the recordings of this project."""
+    arguments = ["verify", *arguments, "--data", data]
+    done = CliRunner().invoke(oracle_main, [str(argument) for argument in arguments])
     return done.exit_code, done.output
