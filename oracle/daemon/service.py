@@ -243,31 +243,13 @@ def make_keeper(
         dry_run: takes payloads instead of the chain; nothing is journaled on disk then.
         clock: None leaves the host's clock out of it.
     """
-    config = parts.config
-    patience = config.sending.patience
     view = parts.view()
-    check_signers(parts, [signer.address for signer in signers], view)
-    refuse_known([sender.address], parts.deployment.chain_id)
-    check_patience(patience, config.timing.report_every or view.period)
-    every = config.timing.report_every
-    if every is not None and every % view.period:
-        what = f"report_every {every} is no multiple of the chain's period {view.period}."
-        raise DaemonError(what, Exit.SELF_CHECK)
+    check_keeper(parts, [signer.address for signer in signers], sender.address, view)
     if journal is None:
         journal = make_journal(parts, sender.address, in_memory=dry_run is not None)
-    outbox: Outbox = (
-        DryOutbox(sender.address, dry_run)
-        if dry_run is not None
-        else LiveOutbox(
-            sender,
-            parts.deployment.chain_id,
-            journal,
-            parts.alarms,
-            parts.metrics,
-            patience,
-            arrow=arrow,
-        )
-    )
+    outbox: Outbox = live_outbox(parts, sender, journal, arrow)
+    if dry_run is not None:
+        outbox = DryOutbox(sender.address, dry_run)
     looker = Looker(parts.deployment, parts.assets)
     for signer in signers:
         if isinstance(signer, LocalSigner):
@@ -282,10 +264,38 @@ def make_keeper(
         alarms=parts.alarms,
         metrics=parts.metrics,
         infos=parts.infos,
-        patience=patience,
+        patience=parts.config.sending.patience,
         clock=clock,
-        report_every=every,
+        report_every=parts.config.timing.report_every,
         reports=None if dry_run is not None else make_reports(parts),
+        arrow=arrow,
+    )
+
+
+def check_keeper(parts: Parts, signers: list[str], sender: str, view: View) -> None:
+    """Keys and times fit the chain.
+
+    Raises:
+        DaemonError: otherwise.
+    """
+    check_signers(parts, signers, view)
+    refuse_known([sender], parts.deployment.chain_id)
+    every = parts.config.timing.report_every
+    check_patience(parts.config.sending.patience, every or view.period)
+    if every is not None and every % view.period:
+        what = f"report_every {every} is no multiple of the chain's period {view.period}."
+        raise DaemonError(what, Exit.SELF_CHECK)
+
+
+def live_outbox(parts: Parts, sender: Key, journal: Journal, arrow: Arrow) -> LiveOutbox:
+    """Sends with this key."""
+    return LiveOutbox(
+        sender,
+        parts.deployment.chain_id,
+        journal,
+        parts.alarms,
+        parts.metrics,
+        parts.config.sending.patience,
         arrow=arrow,
     )
 
