@@ -13,11 +13,13 @@ import click
 
 from oracle.daemon.commands import run, signer, status
 
-# Command -> module, and names it may have there.
+# Command -> module and name there.
 ELSEWHERE: Final = {
-    "verify": ("oracle.verify", ("verify", "cli", "main", "command")),
-    "optimise": ("oracle.optimise", ("optimise", "cli", "main", "command")),
-    "backtest": ("oracle.backtest", ("backtest", "cli", "main", "command")),
+    "backtest": ("oracle.backtest.main", "backtest"),
+    "calibrate": ("oracle.calibration.command", "cli"),
+    "feeds": ("oracle.feeds.main", "main"),
+    "optimise": ("oracle.optimise.main", "optimise"),
+    "verify": ("oracle.verify", "verify"),
 }
 
 
@@ -37,13 +39,14 @@ class Group(click.Group):
 def _elsewhere(name: str) -> click.Command | None:
     if name not in ELSEWHERE:
         return None
-    module, attributes = ELSEWHERE[name]
+    module, attribute = ELSEWHERE[name]
     try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError:
-        return None
-    commands = (getattr(found, attribute, None) for attribute in attributes)
-    return next((each for each in commands if isinstance(each, click.Command)), None)
+        found = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name is not None and module.startswith(error.name):
+            return None  # that part is not there
+        raise
+    return found if isinstance(found, click.Command) else None
 
 
 @click.command(cls=Group)

@@ -9,10 +9,12 @@ the recorded replays, and every collateral token. `estimator_for` chooses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import struct
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Literal
 
 import numpy as np
+from eth_utils.crypto import keccak
 
 from oracle.feeds.bars import HOUR, Bars
 from oracle.models.fhs import Side
@@ -31,6 +33,7 @@ from oracle.policy import (
     CollateralCalibration,
     Limits,
     depth_for,
+    depth_with_book,
     ppm_up,
     severity_for,
     window_hash,
@@ -43,6 +46,19 @@ TAIL: Final = "tail"
 
 
 @dataclass(frozen=True)
+class Books:
+    """What order books held within a distance of the middle, the smaller side of each, whole USD.
+
+    Attributes:
+        reference: at depth 1.
+        depths: of recent books.
+    """
+
+    reference: int
+    depths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Ask:
     """What the model asks the chain for, before the steward's steps are applied.
 
@@ -51,7 +67,8 @@ class Ask:
         need: loss to cover on a position of bracket 0's bound, ppm; may be above the storm rate.
         severity: smallest that covers `need`, ppm; 1e6 when the storm rate does not.
         depth: ppm of the depth the bounds were set for.
-        input_hash: keccak-256 of the window it was made from.
+        input_hash: keccak-256 of the window it was made from, and of `books` where there are any.
+        books: order books that depth was lowered by.
     """
 
     time: int
@@ -59,6 +76,7 @@ class Ask:
     severity: int
     depth: int
     input_hash: bytes
+    books: Books | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +245,27 @@ def estimator_for(rule: RuleName, symbol: str, calibration: Calibration) -> Marg
     if rule == TAIL:
         return MarginEstimator(symbol, calibration)
     raise RiskError(f"there is no rule {rule!r}, only {MIXTURE} and {TAIL}.")
+
+
+def with_books(ask: Ask, books: Books, limits: Limits) -> Ask:
+    """The ask with the depth that books leave of it (`policy.depth_with_book`), its hash over both.
+
+    Books are recorded nowhere but in the ask: ``keccak(input_hash | "plimsoll.books.v1" | reference
+    u64 | depths u64..)``, big-endian, binds a push to them.
+
+    Raises:
+        ValueError: no book, or one outside 0 to 2^64 USD.
+    """
+    depths = np.array(books.depths, dtype=np.float64)
+    if not depths.size:
+        raise ValueError("there is no book.")
+    depth = depth_with_book(ask.depth, depths, float(books.reference), limits)
+    try:
+        rows = struct.pack(f">{1 + depths.size}Q", books.reference, *books.depths)
+    except struct.error:
+        raise ValueError(f"a book of {max(books.depths)} USD cannot be.") from None
+    digest = bytes(keccak(ask.input_hash + b"plimsoll.books.v1" + rows))
+    return replace(ask, depth=depth, input_hash=digest, books=books)
 
 
 def with_volume(mark: Bars, traded: Bars) -> Bars:

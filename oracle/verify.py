@@ -36,9 +36,11 @@ from oracle.risk import (
     MIXTURE,
     TAIL,
     Ask,
+    Books,
     CollateralEstimator,
     MarginEstimator,
     RuleEstimator,
+    with_books,
 )
 from oracle.rule import RuleModel
 from oracle.signing import LINE_BITS, Line
@@ -70,6 +72,14 @@ class Before:
     severity: int
     depth: int
     elapsed: int
+
+
+@dataclass(frozen=True)
+class Voted:
+    """What an asset's numbers are made with: the tables voted on, and whose prices."""
+
+    estimator: MarginEstimator
+    source: str
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,7 @@ def line_report(asset: int, estimator: MarginEstimator, ask: Ask, before: Before
         before: the line it was pushed from.
     """
     pushed = _step(ask, before, estimator.limits)
+    books = {} if ask.books is None else {"books": asdict(ask.books)}
     return {
         "asset": asset,
         "symbol": estimator.symbol,
@@ -142,6 +153,7 @@ def line_report(asset: int, estimator: MarginEstimator, ask: Ask, before: Before
         "model": asdict(estimator.model),
         "costs": asdict(estimator.costs),
         "limits": asdict(estimator.limits),
+        **books,
     }
 
 
@@ -177,24 +189,6 @@ def estimator_of(line: Mapping[str, Any]) -> MarginEstimator:
     return MarginEstimator(calibration=Calibration.from_dict(line["calibration"]), **parts)
 
 
-def market_estimator(
-    row: Mapping[str, Any], terms: Mapping[str, Any], model: TailModel, costs: CostModel
-) -> MarginEstimator:
-    """Of a market of a calibration report, by the rule that its table was made with.
-
-    Args:
-        row: the asset; terms: of the report; model, costs: of the tail rule.
-
-    Raises:
-        KeyError, TypeError, ValueError: a damaged report.
-    """
-    symbol, table = str(row["symbol"]), Calibration.from_dict(row["calibration"])
-    if not _is_mixture(row):
-        return MarginEstimator(symbol, table, model, costs)
-    rule_costs = CostModel(**terms["rule_costs"])
-    return RuleEstimator(symbol, table, RuleModel.from_dict(terms["rule_model"]), rule_costs)
-
-
 def _is_mixture(row: Mapping[str, Any]) -> bool:
     """Reports from before there were two rules name none."""
     name = row.get("rule", TAIL)
@@ -221,6 +215,8 @@ def verify_report(report: Mapping[str, Any], sources: Mapping[str, Source]) -> V
         for line in report["lines"]:
             estimator = estimator_of(line)
             ask = _ask(estimator, sources, int(report["time"]))
+            if "books" in line:
+                ask = with_books(ask, _books(line["books"]), estimator.limits)
             hashes.append(ask.input_hash)
             again = line_report(line["asset"], estimator, ask, Before(**line["before"]))
             name = f"{line['symbol']}."
@@ -330,6 +326,10 @@ def _ask(estimator: MarginEstimator, sources: Mapping[str, Source], time: int) -
         raise VerifyError(f"There is no data of {estimator.symbol}.")
     source = sources[estimator.symbol]
     return estimator.ask(source.mark, source.traded, time)
+
+
+def _books(value: Mapping[str, Any]) -> Books:
+    return Books(int(value["reference"]), tuple(int(depth) for depth in value["depths"]))
 
 
 def _step(ask: Ask, before: Before, limits: Limits) -> dict[str, int] | None:
@@ -451,30 +451,50 @@ def _voted(
     path: Path, assets: tuple[str, ...]
 ) -> tuple[dict[int, MarginEstimator], dict[str, str]]:
     """Estimators by asset id, and each symbol's source of prices."""
-    voted = _read(path)
-    try:
-        kept = {str(asset["symbol"]): asset for asset in voted["assets"]}
-        model, costs = TailModel(**voted["terms"]["model"]), CostModel(**voted["terms"]["costs"])
-    except (KeyError, TypeError):
-        raise VerifyError(f"{path} is no calibration report.") from None
+    kept = read_voted(path)
     found: dict[int, MarginEstimator] = {}
     names: dict[str, str] = {}
     for option in assets:
         number, _, symbol = option.partition("=")
         if not number.isdigit() or symbol not in kept:
             raise VerifyError(f"{option!r} names no asset of {path.name}, such as 0=BTC.")
-        table = kept[symbol]["calibration"]
-        if kept[symbol]["kind"] == "token":
-            found[int(number)] = CollateralEstimator(
-                symbol,
-                CollateralCalibration.from_dict(table),
-                model,
-                replace(costs, funding_per_hour=0.0),
-            )
-        else:
-            found[int(number)] = market_estimator(kept[symbol], voted["terms"], model, costs)
-        names[symbol] = str(kept[symbol]["source"])
+        found[int(number)] = kept[symbol].estimator
+        names[symbol] = kept[symbol].source
     return found, names
+
+
+def read_voted(path: Path) -> dict[str, Voted]:
+    """Every asset of a calibration's report.json, by symbol.
+
+    Raises:
+        VerifyError: unreadable, or no such report.
+    """
+    report = _read(path)
+    try:
+        return {str(row["symbol"]): _voted_asset(row, report["terms"]) for row in report["assets"]}
+    except (KeyError, TypeError, ValueError):
+        raise VerifyError(f"{path} is no calibration report.") from None
+
+
+def _voted_asset(row: Mapping[str, Any], terms: Mapping[str, Any]) -> Voted:
+    symbol, source = str(row["symbol"]), str(row["source"])
+    model, costs = TailModel(**terms["model"]), CostModel(**terms["costs"])
+    if row["kind"] != "token":
+        return Voted(_market_estimator(row, terms, model, costs), source)
+    haircuts = CollateralCalibration.from_dict(row["calibration"])
+    costs = replace(costs, funding_per_hour=0.0)
+    return Voted(CollateralEstimator(symbol, haircuts, model, costs), source)
+
+
+def _market_estimator(
+    row: Mapping[str, Any], terms: Mapping[str, Any], model: TailModel, costs: CostModel
+) -> MarginEstimator:
+    """Of a market of a calibration report, by the rule that its table was made with."""
+    symbol, table = str(row["symbol"]), Calibration.from_dict(row["calibration"])
+    if not _is_mixture(row):
+        return MarginEstimator(symbol, table, model, costs)
+    rule_costs = CostModel(**terms["rule_costs"])
+    return RuleEstimator(symbol, table, RuleModel.from_dict(terms["rule_model"]), rule_costs)
 
 
 def _calldata(sent: Any, hash_: str) -> bytes:

@@ -59,12 +59,12 @@ FILE = click.Path(path_type=Path)
 @click.option(
     "--insurance",
     type=click.FloatRange(0, 1e9),
-    help="USD in each market's insurance bucket; by default 0.2 % of its accounts' notional.",
+    help="USD in each market's insurance bucket; by default 0.05 % of its accounts' notional.",
 )
 @click.option(
     "--backstop",
     type=click.FloatRange(0, 1e9),
-    help="USD in each market's ring of the backstop vault, likewise; 0 for none.",
+    help="USD in each market's ring of the backstop vault; by default 0.2 %; 0 for none.",
 )
 @click.option(
     "--queue",

@@ -127,10 +127,13 @@ def run(
     """
     config = config_of(path, replay, node, deployment, state)
     parts = service.open_parts(config)
-    if replay is not None:
-        play(parts, replay, hours)
-        return
-    code = run_live(parts, once=once, dry_run=dry_run)
+    try:
+        if replay is not None:
+            play(parts, replay, hours)
+            return
+        code = run_live(parts, once=once, dry_run=dry_run)
+    finally:
+        parts.close()
     if code:
         raise SystemExit(int(code))
 
@@ -220,7 +223,7 @@ def status(
 def _sender_address(config: KeeperConfig, parts: service.Parts) -> str:
     if config.sender is not None:
         return service.keystore_address(config.sender.keystore)
-    if config.sources.replay is not None:
+    if config.sources is not None and config.sources.replay is not None:
         return replays.dev_sender(parts.deployment.chain_id).address
     raise DaemonError("There is no [sender]: name its address with --sender.", Exit.CONFIG)
 
@@ -248,6 +251,8 @@ def serve(path: Path, origin: int | None) -> None:
         server.serve()
     except KeyboardInterrupt:
         parts.log.info("stopped")
+    finally:
+        parts.close()
 
 
 @signer.command()

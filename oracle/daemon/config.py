@@ -6,41 +6,17 @@ Keys are named by their keystores; passphrases come from files or file descripto
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.fees import ETHER, GWEI, Patience
+from oracle.daemon.fields import Gwei, Model, Ppm, Seconds, Url
 from oracle.daemon.files import read_mapping
+from oracle.daemon.live_config import Feeds
 from oracle.daemon.remote import check_address
 from oracle.daemon.signer import Rules
-
-PPM: Final = 1_000_000
-
-
-def _check_url(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise ValueError("it starts with http:// or https://")
-    return value
-
-
-Url = Annotated[str, AfterValidator(_check_url)]
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Ppm = Annotated[int, Field(ge=0, le=PPM, strict=True)]
-Gwei = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class KeyFile(Model):
@@ -83,7 +59,7 @@ class SourceEntry(Model):
 
     replay: str | None = None
     factory: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _either(self) -> SourceEntry:
@@ -168,6 +144,10 @@ class KeeperConfig(Model):
         state: folder of journal, lease and heartbeat.
         markets: symbol of an asset -> market whose price and numbers it has; the deployment's
             assets under their own names by default.
+        sources: a recording or a function of yours; or
+        feeds: exchanges.
+        reports: folder of the report of each push, for `oracle verify`; by default ``reports`` in
+            `state`.
         signers: enough for the quorum on the chain; of `oracle signer` the one key.
         sender: pays for the transactions.
     """
@@ -176,7 +156,9 @@ class KeeperConfig(Model):
     nodes: list[Url] = Field(min_length=1)
     state: Path = Path("build/keeper")
     markets: dict[str, str] | None = None
-    sources: SourceEntry
+    sources: SourceEntry | None = None
+    feeds: Feeds | None = None
+    reports: Path | None = None
     signers: list[SignerEntry] = Field(min_length=1, max_length=9)
     sender: KeyFile | None = None
     timing: Timing = Timing()
@@ -185,6 +167,12 @@ class KeeperConfig(Model):
     metrics: Address | None = None
     listen: Address | None = None
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> KeeperConfig:
+        if (self.sources is None) == (self.feeds is None):
+            raise ValueError("name [feeds] or sources, one of them")
+        return self
 
 
 def load_config(path: Path) -> KeeperConfig:
@@ -214,6 +202,8 @@ def resolved(config: KeeperConfig, folder: Path) -> KeeperConfig:
         update={
             "deployment": folder / config.deployment,
             "state": folder / config.state,
+            "reports": folder / (config.reports or config.state / "reports"),
+            "feeds": config.feeds and config.feeds.resolved(folder, config.state),
             "signers": [key(entry) for entry in config.signers],
             "sender": config.sender and key(config.sender),
         }

@@ -16,31 +16,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from oracle.chain import ChainError, Client, Reverted, release_call
+from oracle.chain import ChainError, Reverted, release_call
 from oracle.daemon.alarms import Alarms, DaemonError, Exit
 from oracle.daemon.fees import Patience
 from oracle.daemon.journal import Flight, Journal
-from oracle.daemon.messages import (
-    VALID_FOR,
-    PushTerms,
-    Signed,
-    propose,
-    push_data,
-    report_data,
-)
+from oracle.daemon.messages import VALID_FOR, Signed, propose, report_data
 from oracle.daemon.metrics import Metrics
 from oracle.daemon.node import ClockGuard, Nodes, Session
+from oracle.daemon.observer import Observer
 from oracle.daemon.outbox import Arrow, Outbox, Payload, simulate
-from oracle.daemon.panel import Panel
+from oracle.daemon.panel import Panel, Report
+from oracle.daemon.pushes import Accepted, Pushes, Reports, keep
+from oracle.daemon.saying import Saying
 from oracle.daemon.sources import MarketInfo
 from oracle.daemon.trial import Trial
 from oracle.daemon.view import Looker, View
-from oracle.policy import PPM
-from oracle.risk import Ask
 
 DAY: Final = 86_400
 HOUR: Final = 3_600
-WAD: Final = 10**18
 TRY_AGAIN: Final = 60  # [s] after a push that was refused or reverted
 REST: Final = 5.0  # [s] after something that could not go out
 FATAL: Final = (Exit.JOURNAL, Exit.KEYS)
@@ -50,7 +43,13 @@ OUT: Final = ("signed", "sent", "unanswered", "mined", "confirmed", "failed")
 
 @dataclass
 class Keeper:
-    """All parts. `infos` by asset id; `report_every` [s] None takes the chain's period."""
+    """All parts.
+
+    Attributes:
+        infos: by asset id.
+        report_every: [s] None takes the chain's period.
+        reports: of pushes; None keeps none.
+    """
 
     nodes: Nodes
     looker: Looker
@@ -63,11 +62,13 @@ class Keeper:
     patience: Patience
     clock: ClockGuard | None = None
     report_every: int | None = None
+    reports: Reports | None = None
     arrow: Arrow = lambda name: None
     monotonic: Callable[[], float] = time.monotonic
     is_waiting: bool = False  # for a transaction to be mined
     trial: Trial = field(init=False)
-    _said: dict[str, str] = field(default_factory=dict)
+    saying: Saying = field(init=False)
+    observer: Observer = field(init=False)
     _bumped: float = float("-inf")
     _rest_until: float = float("-inf")
     _refused: dict[str, float] = field(default_factory=dict)  # kind -> [s] chain time
@@ -75,6 +76,13 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self.trial = Trial(self.outbox.address, self.alarms)
+        self.saying = Saying(self.alarms)
+        self.observer = Observer(self.journal, self.metrics, self.infos)
+
+    @property
+    def pushes(self) -> Pushes:
+        """With the signers there are now."""
+        return Pushes(self.panel, self.trial, self.saying, self.looker.deployment.engine)
 
     # --- the round -------------------------------------------------------------------------------
 
@@ -104,14 +112,14 @@ class Keeper:
         if self.clock is not None:
             self.metrics.head_age.set(self.clock.check(session.head))
         view = self.looker.read(session.client)
-        self._observe(view)
+        self.observer.look(view)
         waiting = self.outbox.settle(session.client, view.head)
         self.is_waiting = waiting is not None
         self.arrow("fetch")
         if view.paused:
-            self._say("paused", "the protocol is paused")
+            self.saying.say("paused", "the protocol is paused")
             return False
-        self._say("paused", "")
+        self.saying.say("paused", "")
         if waiting is not None and not self._may_replace(waiting):
             return False
         if waiting is not None:
@@ -171,16 +179,9 @@ class Keeper:
         assets = [asset for asset in sorted(self.infos) if view.lines[asset].pushed]
         if not assets:
             return False
-        allowed = self.trial.allowed(view)
-        report = self.panel.report(observed, assets, allowed, view.quorum, view.max_spread)
-        self._trouble("report", report.troubles)
-        self.metrics.signers.set(len(report.signed))
-        if not report.assets or len(report.signed) < view.quorum:
-            self._no_quorum("report", report.troubles, len(report.signed), view.quorum)
+        report = self._signed_report(view, observed, assets)
+        if report is None:
             return False
-        if len(report.assets) < len(assets):
-            left = sorted(set(assets) - set(report.assets))
-            self.alarms.sound(Exit.SOURCE, "error", "assets left out", assets=left)
         self.arrow("validate")
         engine = self.looker.deployment.engine
 
@@ -199,6 +200,20 @@ class Keeper:
         }
         payload = Payload("report", observed, engine, encode(signed), detail, tick)
         return self._submit(session, view, payload, gas, replace)
+
+    def _signed_report(self, view: View, observed: int, assets: Sequence[int]) -> Report | None:
+        """By a quorum, of as many assets as it has prices of."""
+        allowed = self.trial.allowed(view)
+        report = self.panel.report(observed, assets, allowed, view.quorum, view.max_spread)
+        self.saying.troubles("report", report.troubles)
+        self.metrics.signers.set(len(report.signed))
+        if not report.assets or len(report.signed) < view.quorum:
+            self.saying.no_quorum("report", report.troubles, len(report.signed), view.quorum)
+            return None
+        if len(report.assets) < len(assets):
+            left = sorted(set(assets) - set(report.assets))
+            self.alarms.sound(Exit.SOURCE, "error", "assets left out", assets=left)
+        return report
 
     def _is_report_due(self, view: View, observed: int) -> bool:
         """Not yet on the chain, not yet under way, not refused for this time."""
@@ -226,93 +241,45 @@ class Keeper:
     def _push(
         self, session: Session, view: View, tick: float, replace: Flight | None = None
     ) -> bool:
+        if view.head.time - self._refused.get("push", -TRY_AGAIN) < TRY_AGAIN:
+            return False
+        push = self._accepted_push(session, view)
+        if push is None:
+            return False
+        if isinstance(push, str):
+            self._refused["push"] = view.head.time
+            if push:
+                self._refusal("push", view.head.time, push, view)
+            return False
+        self.arrow("simulate")
+        payload = self.pushes.payload(push, tick, keep(self.reports, push, view))
+        return self._submit(session, view, payload, push.gas, replace)
+
+    def _accepted_push(self, session: Session, view: View) -> Accepted | str | None:
+        """Of the lines whose time it is; None where there are none, else why it cannot be sent."""
         due = [
             asset
             for asset in sorted(self.infos)
             if view.lines[asset].pushed
             and view.now - view.lines[asset].pushed >= view.limits.min_delay
         ]
-        if not due or view.head.time - self._refused.get("push", -TRY_AGAIN) < TRY_AGAIN:
-            return False
+        if not due:
+            return None
         # On the grid, so that what is signed does not depend on the moment.
         moment = view.head.time - view.head.time % view.period
         allowed = self.trial.allowed(view)
         asks, troubles = self.panel.asks(moment, due, allowed, view.quorum)
-        self._trouble("ask", troubles)
-        self._show_asks(asks)
+        self.saying.troubles("ask", troubles)
+        self.observer.asked(asks)
         self.arrow("compute")
         terms = propose(asks, view.lines, view.now, moment + VALID_FOR, view.limits)
         if len(asks) < len(due):
             left = sorted(set(due) - set(asks))
             self.alarms.sound(Exit.SOURCE, "error", "no numbers", assets=left)
         if terms is None:
-            self._refused["push"] = view.head.time
-            return False
+            return ""
         self.arrow("bound")
-        payload, gas = self._agreed_push(session, view, terms, allowed, tick)
-        if payload is None:
-            self._refused["push"] = view.head.time
-            return False
-        self.arrow("simulate")
-        return self._submit(session, view, payload, gas, replace)
-
-    def _agreed_push(
-        self,
-        session: Session,
-        view: View,
-        terms: PushTerms,
-        allowed: Sequence[str],
-        tick: float,
-    ) -> tuple[Payload | None, int]:
-        """Signed by a quorum and accepted by the chain; lines that are not are left out."""
-        engine = self.looker.deployment.engine
-        push = self.panel.push(terms, allowed, view.quorum)
-        self._trouble("push", push.troubles)
-        if not push.signed:
-            self._no_quorum("push", push.troubles, 0, view.quorum)
-            return None, 0
-        tried = self._simulate_push(session.client, push.terms, push.signed, view.quorum)
-        if isinstance(tried, str) and len(push.terms.lines) > 1:
-            terms = self._without_refused(session, push.terms, allowed, view)
-            if not terms.lines:
-                return None, 0
-            push = self.panel.push(terms, allowed, view.quorum)
-            if not push.signed:
-                return None, 0
-            tried = self._simulate_push(session.client, push.terms, push.signed, view.quorum)
-        if isinstance(tried, str):
-            self._refusal("push", view.head.time, tried, view)
-            return None, 0
-        signed, gas = tried
-        detail = push_detail(push.terms, signed)
-        data = push_data(push.terms, signed)
-        epoch = push.terms.valid_until - VALID_FOR
-        return Payload("push", epoch, engine, data, detail, tick), gas
-
-    def _simulate_push(
-        self, client: Client, terms: PushTerms, signed: Sequence[Signed], quorum: int
-    ) -> tuple[Sequence[Signed], int] | str:
-        engine = self.looker.deployment.engine
-        return self.trial.simulate(client, engine, lambda s: push_data(terms, s), signed, quorum)
-
-    def _without_refused(
-        self, session: Session, terms: PushTerms, allowed: Sequence[str], view: View
-    ) -> PushTerms:
-        """Each line alone; those that the chain refuses are left out and said."""
-        good = []
-        for line in terms.lines:
-            alone = self.panel.push(terms.only([line.asset]), allowed, view.quorum)
-            why = "no quorum"
-            if alone.signed:
-                tried = self._simulate_push(session.client, alone.terms, alone.signed, view.quorum)
-                if not isinstance(tried, str):
-                    good.append(line.asset)
-                    continue
-                why = tried
-            self.alarms.sound(
-                Exit.TRANSACTION, "warning", "line left out", asset=line.asset, reason=why
-            )
-        return terms.only(good)
+        return self.pushes.accepted(session.client, view, terms, allowed)
 
     # --- once a day ------------------------------------------------------------------------------
 
@@ -339,70 +306,6 @@ class Keeper:
         self._refused[kind] = epoch if kind == "report" else view.head.time
         self.journal.note(kind, epoch, "refused", reason=reason)
         self.alarms.sound(Exit.TRANSACTION, "warning", "refused", kind=kind, reason=reason)
-
-    def _no_quorum(self, kind: str, troubles: Mapping[str, str], count: int, quorum: int) -> None:
-        sources = any("/" in where for where in troubles)
-        code = Exit.SOURCE if sources else Exit.QUORUM
-        why = sorted(set(troubles.values()))[:5]
-        self.alarms.sound(code, "error", "no quorum", kind=kind, have=count, need=quorum, why=why)
-
-    def _trouble(self, what: str, troubles: Mapping[str, str]) -> None:
-        """Each once, until it changes."""
-        gone = [
-            k for k in self._said if k.startswith(f"{what}:") and k[len(what) + 1 :] not in troubles
-        ]
-        for key in gone:
-            del self._said[key]
-        for where, why in troubles.items():
-            if self._say(f"{what}:{where}", why, quiet=True):
-                self.alarms.sound(
-                    Exit.SOURCE, "warning", "left out", what=what, who=where, reason=why
-                )
-
-    def _say(self, key: str, text: str, quiet: bool = False) -> bool:
-        """Whether it is news."""
-        is_new = self._said.get(key, "") != text
-        self._said[key] = text
-        if is_new and text and not quiet:
-            self.alarms.log.warning(text)
-        return is_new
-
-    def _observe(self, view: View) -> None:
-        """Prices and lines into metrics and, for coverage, the journal."""
-        seen = []
-        for asset, info in self.infos.items():
-            price, line, loads = view.prices[asset], view.lines[asset], view.loads[asset]
-            labels = info.symbol
-            self.metrics.price.labels(labels).set(price.price / WAD)
-            self.metrics.price_age.labels(labels).set(view.now - price.observed)
-            self.metrics.line_age.labels(labels).set(view.now - line.pushed)
-            self.metrics.severity.labels(labels, "pushed").set(line.severity)
-            self.metrics.depth.labels(labels, "pushed").set(line.depth)
-            if price.price:
-                rate = info.calm_mmr0 + (info.storm_mmr0 - info.calm_mmr0) * loads[0] // PPM
-                seen.append((asset, price.observed, price.price, rate))
-        news = [row for row in seen if self._said.get(f"seen:{row[0]}") != str(row[1:3])]
-        if news:
-            self.journal.observe((a, t // HOUR, price, rate) for a, t, price, rate in news)
-            for row in news:
-                self._said[f"seen:{row[0]}"] = str(row[1:3])
-
-    def _show_asks(self, asks: Mapping[int, Ask]) -> None:
-        for asset, ask in asks.items():
-            symbol = self.infos[asset].symbol
-            self.metrics.severity.labels(symbol, "asked").set(ask.severity)
-            self.metrics.depth.labels(symbol, "asked").set(ask.depth)
-
-
-def push_detail(terms: PushTerms, signed: Sequence[Signed]) -> dict[str, Any]:
-    """Of a push, for the journal."""
-    asked = {line.asset: terms.asks[line.asset] for line in terms.lines}
-    return {
-        "lines": [[line.asset, line.severity, line.depth, line.nonce] for line in terms.lines],
-        "asked": {asset: [ask.severity, ask.depth] for asset, ask in asked.items()},
-        "inputs": terms.message.inputs.hex(),
-        "signers": [part.signer for part in signed],
-    }
 
 
 def summary(view: View, infos: Mapping[int, MarketInfo]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from oracle import signing
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.messages import PushTerms, Signed
 from oracle.daemon.signer import Asked, Cosigned, Quoted, Signer
-from oracle.risk import Ask
+from oracle.risk import Ask, Books
 
 LONGEST: Final = 65_536  # bytes of a question
 
@@ -192,13 +192,20 @@ def _handler(signer: Signer, closed: threading.Event) -> type[BaseHTTPRequestHan
 
 def write_ask(ask: Ask) -> dict[str, Any]:
     """As JSON."""
-    return {**asdict(ask), "input_hash": ask.input_hash.hex()}
+    values = {**asdict(ask), "input_hash": ask.input_hash.hex()}
+    if ask.books is None:
+        del values["books"]
+    return values
 
 
 def read_ask(value: Mapping[str, Any]) -> Ask:
     """As written by `write_ask`."""
     numbers = {name: _whole(value[name]) for name in ("time", "need", "severity", "depth")}
-    return Ask(**numbers, input_hash=bytes.fromhex(value["input_hash"]))
+    books = value.get("books")
+    if books is not None:
+        depths = tuple(_whole(depth) for depth in books["depths"])
+        books = Books(_whole(books["reference"]), depths)
+    return Ask(**numbers, input_hash=bytes.fromhex(value["input_hash"]), books=books)
 
 
 def write_terms(terms: PushTerms) -> dict[str, Any]:

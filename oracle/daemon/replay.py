@@ -13,7 +13,7 @@ from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.config import KeeperConfig
 from oracle.daemon.keeper import Keeper
 from oracle.daemon.keys import Key, dev_key
-from oracle.daemon.service import Parts, local_signer, make_keeper, make_sources
+from oracle.daemon.service import Parts, local_signer, make_keeper, open_sources
 from oracle.dev_keys import LOCAL_CHAIN
 from oracle.feeds.scenario import SPANS
 
@@ -60,7 +60,7 @@ def local_keeper(parts: Parts, origin: int) -> Keeper:
     keys = [dev_key(index, chain) for index in SIGNERS]
     view = parts.view()
     ours = [key for key in keys if key.address.lower() in view.signers]
-    signers = [local_signer(parts, key, make_sources(parts, origin)) for key in ours]
+    signers = [local_signer(parts, key, open_sources(parts, origin)) for key in ours]
     return make_keeper(parts, list(signers), dev_sender(chain))
 
 

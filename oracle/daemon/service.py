@@ -30,10 +30,18 @@ from oracle.daemon.outbox import (
     Payload,
 )
 from oracle.daemon.panel import Panel
+from oracle.daemon.pushes import Reports
 from oracle.daemon.rebuild import rebuild
 from oracle.daemon.remote import RemoteSigner, SignerServer
 from oracle.daemon.signer import LocalSigner, Signer
-from oracle.daemon.sources import MarketInfo, Sources, load_sources, replay_sources
+from oracle.daemon.sources import (
+    MarketInfo,
+    Sources,
+    in_force,
+    load_sources,
+    recorded,
+    replay_sources,
+)
 from oracle.daemon.view import Deployment, Looker, View, read_markets, read_view, self_check
 
 
@@ -55,6 +63,7 @@ class Parts:
     alarms: Alarms
     aliases: dict[str, str] = field(default_factory=dict)
     infos: dict[int, MarketInfo] = field(default_factory=dict)
+    sources: Sources | None = None  # of this process' signers, once they are opened
 
     @property
     def domain(self) -> signing.Domain:
@@ -72,9 +81,25 @@ class Parts:
         """Asset id -> market whose price and numbers it has."""
         return {asset: self.aliases[info.symbol] for asset, info in self.infos.items()}
 
+    @property
+    def market_infos(self) -> dict[str, MarketInfo]:
+        """By market; its own bracket 0 counts, collateral follows the market it is named after."""
+        found: dict[str, MarketInfo] = {}
+        for asset, market in self.markets.items():
+            info = self.infos[asset]
+            if market not in found or info.symbol == market:
+                found[market] = info
+        return found
+
     def view(self) -> View:
         """Now."""
         return read_view(self.client, self.deployment, self.assets)
+
+    def close(self) -> None:
+        """Let go of what sources hold."""
+        if self.sources is not None:
+            self.sources.close()
+            self.sources = None
 
 
 def open_parts(config: KeeperConfig, log: Log | None = None) -> Parts:
@@ -131,22 +156,46 @@ def check_distinct(ids: Mapping[str, int]) -> None:
         seen[asset] = symbol
 
 
-def make_sources(parts: Parts, origin: int) -> Sources:
-    """As configured.
+def open_sources(parts: Parts, origin: int) -> Sources:
+    """As configured, once a process: its signers are one to the outside.
 
     Args:
         origin: [s] where on the chain a recording begins.
     """
-    infos: dict[str, MarketInfo] = {}
-    for asset, market in parts.markets.items():
-        info = parts.infos[asset]
-        # A market's own bracket 0 counts; collateral follows the market it is named after.
-        if market not in infos or info.symbol == market:
-            infos[market] = info
-    entry = parts.config.sources
-    if entry.replay is not None:
-        return replay_sources(entry.replay, infos, origin)
-    return load_sources(entry.factory or "", infos, entry.options)
+    if parts.sources is None:
+        parts.sources = _make_sources(parts, origin)
+    return parts.sources
+
+
+def _make_sources(parts: Parts, origin: int) -> Sources:
+    feeds, entry = parts.config.feeds, parts.config.sources
+    infos = parts.market_infos
+    if feeds is not None:
+        from oracle.daemon.live import live_sources  # ccxt takes a second to load
+
+        return live_sources(feeds, infos, parts.alarms)
+    if entry is None or entry.replay is None:
+        named = ("", {}) if entry is None else (entry.factory or "", entry.options)
+        return load_sources(named[0], infos, named[1])
+    return replay_sources(entry.replay, infos, origin)
+
+
+def make_reports(parts: Parts) -> Reports | None:
+    """Of pushes; None where nobody here knows what numbers are made with."""
+    config, voted = parts.config, {}
+    if parts.sources is not None:
+        voted = dict(parts.sources.voted)
+    elif config.feeds is not None:
+        from oracle.daemon.live import live_voted
+
+        voted = live_voted(config.feeds, parts.market_infos)
+    elif config.sources is not None and config.sources.replay is not None:
+        voted = in_force(recorded(config.sources.replay), parts.market_infos)
+    by_asset = {asset: voted[m] for asset, m in parts.markets.items() if m in voted}
+    if not by_asset:
+        parts.log.warning("pushes have no reports: the sources do not say what they are made with")
+        return None
+    return Reports(config.reports or config.state / "reports", by_asset, parts.alarms)
 
 
 def open_entry(entry: KeyFile | SignerEntry) -> Key:
@@ -194,31 +243,13 @@ def make_keeper(
         dry_run: takes payloads instead of the chain; nothing is journaled on disk then.
         clock: None leaves the host's clock out of it.
     """
-    config = parts.config
-    patience = config.sending.patience
     view = parts.view()
-    check_signers(parts, [signer.address for signer in signers], view)
-    refuse_known([sender.address], parts.deployment.chain_id)
-    check_patience(patience, config.timing.report_every or view.period)
-    every = config.timing.report_every
-    if every is not None and every % view.period:
-        what = f"report_every {every} is no multiple of the chain's period {view.period}."
-        raise DaemonError(what, Exit.SELF_CHECK)
+    check_keeper(parts, [signer.address for signer in signers], sender.address, view)
     if journal is None:
         journal = make_journal(parts, sender.address, in_memory=dry_run is not None)
-    outbox: Outbox = (
-        DryOutbox(sender.address, dry_run)
-        if dry_run is not None
-        else LiveOutbox(
-            sender,
-            parts.deployment.chain_id,
-            journal,
-            parts.alarms,
-            parts.metrics,
-            patience,
-            arrow=arrow,
-        )
-    )
+    outbox: Outbox = live_outbox(parts, sender, journal, arrow)
+    if dry_run is not None:
+        outbox = DryOutbox(sender.address, dry_run)
     looker = Looker(parts.deployment, parts.assets)
     for signer in signers:
         if isinstance(signer, LocalSigner):
@@ -233,9 +264,38 @@ def make_keeper(
         alarms=parts.alarms,
         metrics=parts.metrics,
         infos=parts.infos,
-        patience=patience,
+        patience=parts.config.sending.patience,
         clock=clock,
-        report_every=every,
+        report_every=parts.config.timing.report_every,
+        reports=None if dry_run is not None else make_reports(parts),
+        arrow=arrow,
+    )
+
+
+def check_keeper(parts: Parts, signers: list[str], sender: str, view: View) -> None:
+    """Keys and times fit the chain.
+
+    Raises:
+        DaemonError: otherwise.
+    """
+    check_signers(parts, signers, view)
+    refuse_known([sender], parts.deployment.chain_id)
+    every = parts.config.timing.report_every
+    check_patience(parts.config.sending.patience, every or view.period)
+    if every is not None and every % view.period:
+        what = f"report_every {every} is no multiple of the chain's period {view.period}."
+        raise DaemonError(what, Exit.SELF_CHECK)
+
+
+def live_outbox(parts: Parts, sender: Key, journal: Journal, arrow: Arrow) -> LiveOutbox:
+    """Sends with this key."""
+    return LiveOutbox(
+        sender,
+        parts.deployment.chain_id,
+        journal,
+        parts.alarms,
+        parts.metrics,
+        parts.config.sending.patience,
         arrow=arrow,
     )
 
@@ -282,13 +342,13 @@ def make_journal(parts: Parts, sender: str, in_memory: bool = False) -> Journal:
 
 
 def make_signers(parts: Parts, origin: int) -> list[Signer]:
-    """As configured; every local one has sources of its own."""
+    """As configured."""
     signers: list[Signer] = []
     for entry in parts.config.signers:
         if entry.url is not None and entry.address is not None:
             signers.append(RemoteSigner(entry.url, entry.address, parts.config.timing.rpc_timeout))
         else:
-            signers.append(local_signer(parts, open_entry(entry), make_sources(parts, origin)))
+            signers.append(local_signer(parts, open_entry(entry), open_sources(parts, origin)))
     return signers
 
 
@@ -320,7 +380,7 @@ def serve_signer(parts: Parts, entry: SignerEntry, origin: int) -> SignerServer:
     listen = parts.config.listen
     if listen is None:
         raise DaemonError("There is no [listen] with a port for the signer.", Exit.CONFIG)
-    signer = local_signer(parts, key, make_sources(parts, origin))
+    signer = local_signer(parts, key, open_sources(parts, origin))
     return SignerServer(signer, listen.host, listen.port)
 
 

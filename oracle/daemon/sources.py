@@ -4,6 +4,7 @@
 (`replay_sources`) and the door for anything else (`load_sources`): a function named in the
 configuration, ``module:function``, that is given the markets and its own options and returns
 `Sources`. Whatever it raises as `SourceError`, `FeedError` or `RiskError` leaves that market out.
+Exchanges are in `oracle.daemon.live`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from oracle.daemon.alarms import DaemonError, Exit
 from oracle.feeds.bars import HOUR, Bars, FeedError
 from oracle.feeds.scenario import SPANS, Scenario, load_scenario, walk
 from oracle.models.tails import RiskError
-from oracle.policy import PPM, Calibration, Schedule
-from oracle.risk import MIXTURE, TAIL, Ask, RuleName, estimator_for
+from oracle.policy import PPM, Calibration, Limits, Schedule
+from oracle.risk import TAIL, Ask, estimator_for
+from oracle.verify import Voted
 
 WALK_STEP: Final = 60  # [s] between two recorded prices
 MOST_PREMIUM: Final = 2_000  # [ppm] only funding uses it
@@ -72,11 +74,18 @@ class NoPremium:
 
 @dataclass(frozen=True)
 class Sources:
-    """Of one signer."""
+    """Of the signers of one process.
+
+    Attributes:
+        voted: by market, what numbers are made with; without it pushes have no report.
+        close: let go of connections.
+    """
 
     prices: Prices
     numbers: Numbers
     premiums: Premiums = field(default_factory=NoPremium)
+    voted: Mapping[str, Voted] = field(default_factory=dict)
+    close: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -87,12 +96,14 @@ class MarketInfo:
         symbol: as in the deployment.
         asset: its id.
         calm_mmr0, storm_mmr0: rates of bracket 0 on the chain [ppm]; severity is solved for them.
+        limits: of the steward.
     """
 
     symbol: str
     asset: int
     calm_mmr0: int
     storm_mmr0: int
+    limits: Limits = field(default_factory=Limits)
 
 
 # --- numbers from bars ----------------------------------------------------------------------------
@@ -103,24 +114,14 @@ Window = Callable[[str, int], tuple[Bars, Bars, int]]
 class Estimated:
     """Numbers from bars, wherever those come from; each hour is computed once."""
 
-    def __init__(
-        self,
-        calibrations: Mapping[str, Calibration],
-        window: Window,
-        rule: RuleName = MIXTURE,
-    ) -> None:
+    def __init__(self, voted: Mapping[str, Voted], window: Window) -> None:
         """
         Args:
-            calibrations: by market; their bracket 0 is what severity is solved for, see
-                `with_rates`.
+            voted: by market; see `in_force`.
             window: of a market and a time: mark bars, bars with traded volume, and the full hour up
                 to which they may be looked at.
-            rule: that answers, and that the calibrations were made with; the backtested one.
         """
-        self._estimators = {
-            market: estimator_for(rule, market, calibration)
-            for market, calibration in calibrations.items()
-        }
+        self._estimators = {market: each.estimator for market, each in voted.items()}
         self._window = window
         self._asks: dict[tuple[str, int], Ask] = {}
 
@@ -207,17 +208,12 @@ def replay_sources(name: str, markets: Mapping[str, MarketInfo], origin: int) ->
         raise DaemonError(f"There is no recording {name!r}, only {', '.join(SPANS)}.", Exit.CONFIG)
     try:
         scenario = _scenario(name)
-        calibrations = load_calibration(name)
     except (FeedError, OSError, ValueError) as error:
         raise DaemonError(str(error), Exit.SOURCE) from None
-    there = {
-        symbol: with_rates(calibrations[symbol], info)
-        for symbol, info in markets.items()
-        if symbol in calibrations
-    }
     tape = Tape(origin, scenario.start, scenario.end)
     recording = Recording(scenario, tape)
-    return Sources(recording, Estimated(there, recording.bars, TAIL), recording)
+    voted = in_force(recorded(name), markets)
+    return Sources(recording, Estimated(voted, recording.bars), recording, voted)
 
 
 @cache
@@ -226,8 +222,30 @@ def _scenario(name: str) -> Scenario:
     return load_scenario(name)
 
 
+def recorded(name: str) -> dict[str, Voted]:
+    """What a recorded scenario was calibrated to, by symbol: tables of the tail rule."""
+    kept = load_calibration(name)
+    estimators = {symbol: estimator_for(TAIL, symbol, each) for symbol, each in kept.items()}
+    return {symbol: Voted(each, symbol) for symbol, each in estimators.items()}
+
+
+def in_force(voted: Mapping[str, Voted], markets: Mapping[str, MarketInfo]) -> dict[str, Voted]:
+    """Of the markets that are there, with what the chain has: rates of bracket 0, and limits.
+
+    Severity is solved for those rates. A market that is not in `voted` is left out.
+    """
+    found = {}
+    for symbol, info in markets.items():
+        if symbol in voted:
+            kept = voted[symbol].estimator
+            calibration = with_rates(kept.calibration, info)
+            estimator = replace(kept, calibration=calibration, limits=info.limits)
+            found[symbol] = replace(voted[symbol], estimator=estimator)
+    return found
+
+
 def with_rates(calibration: Calibration, info: MarketInfo) -> Calibration:
-    """The calibration with the chain's rates of bracket 0: those are what is in force."""
+    """The calibration with the chain's rates of bracket 0."""
     schedule = calibration.schedule
     values = schedule.as_dict()
     values["calm_mmr"] = [info.calm_mmr0, *schedule.calm_mmr[1:]]

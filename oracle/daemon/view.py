@@ -218,12 +218,14 @@ def read_markets(
     Raises:
         DaemonError: a market has no schedule.
     """
+    settings = deployment.addresses["settings"]
+    limits = limits_of(client.call(settings, PUSH_RULES))
     found = {}
     for symbol, asset in markets.items():
-        rows: Sequence[Any] = client.call(deployment.addresses["settings"], BRACKETS, asset)
+        rows: Sequence[Any] = client.call(settings, BRACKETS, asset)
         if not rows:
             raise _refused(f"Asset {asset} ({symbol}) has no schedule on the chain")
-        found[symbol] = MarketInfo(symbol, asset, calm_mmr0=rows[0][3], storm_mmr0=rows[0][4])
+        found[symbol] = MarketInfo(symbol, asset, rows[0][3], rows[0][4], limits)
     return found
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -53,6 +54,8 @@ FRAMES: Final = {
 PAGE: Final = 100
 """Bars that every venue gives in one answer."""
 MAX_PAGES: Final = 2000
+REST: Final = 60.0
+"""[s] a venue is left alone whose list of markets did not come: others need not wait for it."""
 NEVER: Final = (ccxt.BadSymbol, ccxt.NotSupported, ccxt.AuthenticationError, FeedError)
 """Errors that asking again does not change."""
 
@@ -72,6 +75,7 @@ class Venue:
         timeout: [s] for an answer, with all attempts at it.
         load_timeout: [s] for the list of markets, once.
         url: scheme, host and port to ask instead of the exchange's own.
+        levels: of an order book to ask for; None takes what the exchange gives by itself.
         options: handed to ccxt, such as a proxy.
     """
 
@@ -84,6 +88,7 @@ class Venue:
     timeout: float = 5.0
     load_timeout: float = 30.0
     url: str | None = None
+    levels: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -150,6 +155,7 @@ class LiveVenue:
         self.venue = venue
         self._loop = loop
         self._exchange: Any = None
+        self._rests_until = 0.0
 
     def latest(self, symbol: str, now: int) -> Quote:
         """The venue's price (see `Venue.price`)."""
@@ -157,11 +163,21 @@ class LiveVenue:
 
     def bars(self, symbol: str, period: int, start: int, end: int) -> Bars:
         """Complete bars of the mark price, where the venue has them, else of its trades."""
-        return self._loop.run(self._ask_bars(symbol, period, start, end))
+        return self._loop.run(self.ask_bars(symbol, period, start, end))
+
+    def traded(self, symbol: str, period: int, start: int, end: int) -> Bars:
+        """Complete bars of trades, with the volume traded in base units.
+
+        For volume only: a last traded price drives no margin.
+        """
+        bars = self._loop.run(self.ask_bars(symbol, period, start, end, is_traded=True))
+        if bars.volume is None:
+            raise FeedError(f"{self.venue.id}: {symbol} bars have no volume.")
+        return bars
 
     def funding(self, symbol: str, now: int) -> FundingQuote:
         """The rate of the running interval."""
-        return self._loop.run(self._ask_funding(symbol))
+        return self._loop.run(self.ask_funding(symbol))
 
     def open_interest(self, symbol: str, now: int) -> OpenInterest:
         """One side's size."""
@@ -169,7 +185,7 @@ class LiveVenue:
 
     def book(self, symbol: str, now: int, levels: int | None = None) -> Book:
         """The order book, as deep as the venue gives it unless `levels` are asked for."""
-        return self._loop.run(self._ask_book(symbol, levels))
+        return self._loop.run(self.ask_book(symbol, levels))
 
     async def ask_quote(self, symbol: str) -> Quote:
         """As `latest`, on the venues' loop."""
@@ -182,7 +198,10 @@ class LiveVenue:
         if self._exchange is not None:
             await self._exchange.close()
 
-    async def _ask_bars(self, symbol: str, period: int, start: int, end: int) -> Bars:
+    async def ask_bars(
+        self, symbol: str, period: int, start: int, end: int, is_traded: bool = False
+    ) -> Bars:
+        """As `bars` or `traded`, on the venues' loop."""
         if period not in FRAMES:
             raise FeedError(f"{self.venue.id}: there are no bars of {period} seconds.")
         rows: list[Sequence[object]] = []
@@ -190,14 +209,15 @@ class LiveVenue:
         for _ in range(MAX_PAGES):
             if since >= end:
                 break
-            fetch = self._bar_fetcher(FRAMES[period], since)
+            fetch = self._bar_fetcher(FRAMES[period], since, is_traded)
             page = [row for row in await self._ask("bars", symbol, fetch) if _is_new(row, since)]
             rows += page
             since = _after(page, period) or since + PAGE * period
         source = f"{self.venue.id} {symbol} bars"
         return bars_of(_bar_table(rows, source), period, FROZEN).before(end).between(start, end)
 
-    async def _ask_funding(self, symbol: str) -> FundingQuote:
+    async def ask_funding(self, symbol: str) -> FundingQuote:
+        """As `funding`, on the venues' loop."""
         said = await self._ask(
             "funding rate", symbol, lambda market: self._exchange.fetch_funding_rate(market)
         )
@@ -219,9 +239,11 @@ class LiveVenue:
         size = to_wad(amount * self._contract_size(symbol), self.venue.id, name)
         return OpenInterest(self.venue.id, symbol, size, self._time(said, symbol))
 
-    async def _ask_book(self, symbol: str, levels: int | None) -> Book:
+    async def ask_book(self, symbol: str, levels: int | None = None) -> Book:
+        """As `book`, on the venues' loop."""
+        count = self.venue.levels if levels is None else levels
         said = await self._ask(
-            "book", symbol, lambda market: self._exchange.fetch_order_book(market, levels)
+            "book", symbol, lambda market: self._exchange.fetch_order_book(market, count)
         )
         when, size = self._time(said, symbol), self._contract_size(symbol)
         return make_book(self.venue.id, symbol, said.get("bids"), said.get("asks"), when, size)
@@ -231,9 +253,12 @@ class LiveVenue:
             return await self._exchange.fetch_mark_price(market)
         return await self._exchange.fetch_ticker(market)
 
-    def _bar_fetcher(self, frame: str, since: int) -> Callable[[str], Awaitable[Any]]:
+    def _bar_fetcher(
+        self, frame: str, since: int, is_traded: bool
+    ) -> Callable[[str], Awaitable[Any]]:
         async def fetch(market: str) -> Any:
-            use_mark = self.venue.price == "mark" and self._exchange.has.get("fetchMarkOHLCV")
+            wants_mark = self.venue.price == "mark" and not is_traded
+            use_mark = wants_mark and self._exchange.has.get("fetchMarkOHLCV")
             ask = self._exchange.fetch_mark_ohlcv if use_mark else self._exchange.fetch_ohlcv
             return await ask(market, frame, since * 1000, PAGE)
 
@@ -264,11 +289,15 @@ class LiveVenue:
         if self._exchange.markets:
             return
         name = self.venue.id
+        late = f"{name}: no markets in {self.venue.load_timeout:g} s."
+        if time.monotonic() < self._rests_until:
+            raise FeedError(late)
         try:
             async with asyncio.timeout(self.venue.load_timeout):
                 await _retried(self._exchange.load_markets)
         except TimeoutError:
-            raise FeedError(f"{name}: no markets in {self.venue.load_timeout:g} s.") from None
+            self._rests_until = time.monotonic() + REST
+            raise FeedError(late) from None
         except Exception as error:
             raise FeedError(f"{name}: no markets, {_cause(error)}.") from None
 
@@ -340,28 +369,51 @@ class Venues:
 
         Takes as long as the slowest venue, at most the longest timeout.
         """
-        answers = self._loop.run(self._gather(symbol))
-        quotes: list[Quote] = []
+        return self._ask_all(lambda source: source.ask_quote(symbol), self._guard.check)
+
+    def fundings(self, symbol: str) -> tuple[list[FundingQuote], list[Refusal]]:
+        """As `quotes`, of the running funding interval."""
+        return self._ask_all(lambda source: source.ask_funding(symbol))
+
+    def books(self, symbol: str) -> tuple[list[Book], list[Refusal]]:
+        """As `quotes`, order books."""
+        return self._ask_all(lambda source: source.ask_book(symbol))
+
+    def bars(
+        self, symbol: str, period: int, start: int, end: int
+    ) -> tuple[list[tuple[str, Bars]], list[Refusal]]:
+        """As `quotes`, complete bars with the venue they are from."""
+
+        async def ask(source: LiveVenue) -> tuple[str, Bars]:
+            return source.venue.id, await source.ask_bars(symbol, period, start, end)
+
+        return self._ask_all(ask)
+
+    def _ask_all(
+        self, ask: Callable[[LiveVenue], Awaitable[T]], check: Callable[[T], T] = lambda x: x
+    ) -> tuple[list[T], list[Refusal]]:
+        answers = self._loop.run(self._gather(ask))
+        good: list[T] = []
         refused: list[Refusal] = []
         for source, answer in zip(self.sources, answers, strict=True):
             try:
                 if isinstance(answer, FeedError):
                     raise answer
-                quotes.append(self._guard.check(answer))
+                good.append(check(answer))
             except FeedError as error:
                 refused.append(reason_of(error, source.venue.id))
-        return quotes, refused
+        return good, refused
 
-    async def _gather(self, symbol: str) -> list[Quote | FeedError]:
-        return await asyncio.gather(*(_quote_or_error(s, symbol) for s in self.sources))
+    async def _gather(self, ask: Callable[[LiveVenue], Awaitable[T]]) -> list[T | FeedError]:
+        return await asyncio.gather(*(_or_error(ask(source)) for source in self.sources))
 
     async def _close(self) -> None:
         await asyncio.gather(*(source.close() for source in self.sources))
 
 
-async def _quote_or_error(source: LiveVenue, symbol: str) -> Quote | FeedError:
+async def _or_error(answer: Awaitable[T]) -> T | FeedError:
     try:
-        return await source.ask_quote(symbol)
+        return await answer
     except FeedError as error:
         return error
 

@@ -15,7 +15,10 @@ from scripts.crisis_parts.chain import Chain
 from scripts.crisis_parts.inputs import UNIT_WAD, Case
 from scripts.crisis_parts.opening import ENDLESS
 
-SHARE: Final = 2_000  # [ppm] of the accounts' notional, for each, where nothing is asked for
+# [ppm] of the accounts' notional, where nothing is asked for: little enough that a real crash day
+# goes through both.
+INSURANCE: Final = 500
+BACKSTOP: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,14 @@ class Capital:
 
 
 def capital_of(case: Case, insurance: float | None, backstop: float | None) -> dict[str, Capital]:
-    """By market: so many USD for each, or `SHARE` of the notional of its accounts."""
+    """By market: so many USD for each, or their default shares of the notional of its accounts."""
     found = {}
     for market in case.markets:
         members = [account for account in case.accounts if account.market == market]
         notional = sum(account.size * account.entry // WAD for account in members)
-        share = notional * SHARE // PPM
         found[market] = Capital(
-            *(
-                share // UNIT_WAD * UNIT_WAD
-                if asked is None
-                else round(asked * WAD / UNIT_WAD) * UNIT_WAD
-                for asked in (insurance, backstop)
-            )
+            _whole_units(insurance, notional * INSURANCE // PPM),
+            _whole_units(backstop, notional * BACKSTOP // PPM),
         )
     return found
 
@@ -76,3 +74,12 @@ def give(chain: Chain, bank: str, capital: Mapping[int, Capital]) -> None:
             chain.send(bank, "vault", data, "give")
             chain.send(bank, "vault", vault.data("fill_ring", market), "fill ring")
     chain.mine()
+
+
+# --- internals -----------------------------------------------------------------------------------
+
+
+def _whole_units(asked: float | None, default: int) -> int:
+    """USD asked for, or the default [USD wad], as USD wad."""
+    units = default // UNIT_WAD if asked is None else round(asked * WAD / UNIT_WAD)
+    return units * UNIT_WAD

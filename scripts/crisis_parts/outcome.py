@@ -39,6 +39,7 @@ def make_report(replay: Replay) -> dict[str, Any]:
     winners = winners_of(replay, queue)
     resolutions = [each for _, each in mirror.resolved]
     resolved = [mirror.index[each.account] for each in resolutions]
+    rings = {each.ring for each in replay.ladder.capital.values()}
     insured = sum(each.insured for each in resolutions)
     deficit = sum(each.deficit for each in resolutions)
     return {
@@ -57,7 +58,7 @@ def make_report(replay: Replay) -> dict[str, Any]:
         "own_accounts": len(mirror.ids) - count,
         "resolved": len(resolutions),
         "resolved_longs": sum(replay.case.accounts[i].is_long for i in resolved if i < count),
-        "resolved_rings": sum(i >= count for i in resolved),
+        "resolved_rings": sum(mirror.ids[i] in rings for i in resolved),
         "bankrupt": sum(each.deficit > 0 for each in resolutions),
         "unresolved": replay.unresolved,
         "deficit_wei": deficit,

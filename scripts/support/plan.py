@@ -146,6 +146,7 @@ def plan_rules(plan: Plan, change: Change) -> None:
     if change.liquidation:
         stored = fields_of(Liquidation, liquidator.parameters())
         stored["min_deficit"] //= WAD
+        stored["reward"] = Decimal(stored["reward"]) / WAD
         old, new = merged(Liquidation, stored, change.liquidation, "liquidation")
         if plan.note_fields("liquidation", old, new):
             plan.call("liquidator", "set_parameters", new.tuple())

@@ -12,12 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from oracle import signing
+from oracle.__main__ import main as oracle_main
 from oracle.chain import Fees, Function, Reverted, Sender
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.keys import dev_key
@@ -30,6 +32,7 @@ from oracle.risk import Ask
 from scripts.support.config import load_config
 from tests.support.fault_proxy import FaultProxy
 from tests.support.keeper_stage import BTC, CHAIN, ETH, HOUR, START, WAD, Said, deployed_scene
+from tests.unit.feeds.exchanges import ExchangeServer
 
 ROOT = Path(__file__).parents[2]
 SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
@@ -57,12 +60,16 @@ def scene(deployed):
 
 def pushes(scene):
     """(asset, nonce) of every line that was ever pushed."""
-    query = {"fromBlock": "0x0", "toBlock": "latest", "topics": [PUSHED]}
     lines = []
-    for log in scene.client.request("eth_getLogs", query):
+    for log in pushed_logs(scene):
         words = [log["data"][2:][i : i + 64] for i in range(0, len(log["data"]) - 2, 64)]
         lines += [(int(word, 16) >> 72, int(word, 16) & 0xFFFFFFFF) for word in words[3:]]
     return lines
+
+
+def pushed_logs(scene):
+    query = {"fromBlock": "0x0", "toBlock": "latest", "topics": [PUSHED]}
+    return scene.client.request("eth_getLogs", query)
 
 
 # --- 11: killed -----------------------------------------------------------------------------------
@@ -476,12 +483,14 @@ class Operator:
         self.processes.append(process)
         return process
 
-    def serve(self, index):
-        """A signer's process; its url."""
-        text = f'{self.common}[[signers]]\nkeystore = "{index}.json"\n{self.key}'
-        path = self.write(f"signer-{index}.toml", f"{text}[listen]\nport = 0\n")
-        process = self.start("signer", "serve", "--config", path)
-        return json.loads(process.stderr.readline())["url"]
+    def serve(self, *indices):
+        """Signers' processes, started together; their urls."""
+        processes = {}
+        for index in indices:
+            text = f'{self.common}[[signers]]\nkeystore = "{index}.json"\n{self.key}'
+            path = self.write(f"signer-{index}.toml", f"{text}[listen]\nport = 0\n")
+            processes[index] = self.start("signer", "serve", "--config", path)
+        return {i: json.loads(p.stderr.readline())["url"] for i, p in processes.items()}
 
     def keeper_file(self, urls):
         text = f'{self.common}state = "state"\n'.replace("markets", 'log_level = "info"\nmarkets')
@@ -498,20 +507,32 @@ class Operator:
         return [process.communicate(timeout=20) for process in self.processes]
 
 
+@pytest.fixture(scope="module")
+def deployed_now(tmp_path_factory):
+    with deployed_scene(tmp_path_factory.mktemp("now"), int(time.time()) - 7_200) as scene:
+        yield scene
+
+
 @pytest.fixture
-def operator(tmp_path):
-    with deployed_scene(tmp_path, int(time.time()) - 7_200) as scene:
-        scene.client.request("evm_mine", {"timestamp": int(time.time())})
-        scene.client.request("evm_setIntervalMining", 1)
-        yield Operator(scene, tmp_path)
+def today(deployed_now):
+    """A chain whose clock is that of this machine."""
+    with deployed_now.fresh():
+        deployed_now.client.request("evm_mine", {"timestamp": int(time.time())})
+        yield deployed_now
+
+
+@pytest.fixture
+def operator(today, tmp_path):
+    today.client.request("evm_setIntervalMining", 1)
+    yield Operator(today, tmp_path)
+    today.client.request("evm_setIntervalMining", 0)
 
 
 def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     """Two signers and a keeper, each a process with keystores; a minute's work; SIGTERM. Then
     status, a second keeper, and every line that was said is searched for keys."""
     scene = operator.scene
-    urls = {index: operator.serve(index) for index in (3, 4)}
-    path = operator.keeper_file(urls)
+    path = operator.keeper_file(operator.serve(3, 4))
     dry = operator.start("run", "--config", path, "--once", "--dry-run")
     would = dry.communicate(timeout=60)[0]
     assert dry.returncode == 0
@@ -522,30 +543,31 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
         lines.append(keeper.stderr.readline())
         assert lines[-1], lines
     second = operator.start("run", "--config", path)
-    refused = second.communicate(timeout=20)[1]
+    status = operator.start("status", "--config", path, "--json")
+    shown = CliRunner().invoke(oracle_main, ["status", "--config", str(path)])
+    assert "BTC" in shown.stdout
+    assert shown.exit_code == 0
+    refused = second.communicate(timeout=60)[1]
     assert "Another keeper holds the lease" in refused
     assert second.returncode == Exit.LEASE
-    status = [sys.executable, "-m", "oracle", "status", "--config", str(path)]
-    seen = subprocess.run([*status, "--json"], capture_output=True, text=True, cwd=ROOT)
-    found = json.loads(seen.stdout)
+    seen = status.communicate(timeout=60)[0]
+    found = json.loads(seen)
     assert found["assets"][0]["severity"] == 50_000
     assert found["assets"][0]["severity_asked"] == 100_000
     assert len(found["last_signers"]) == 2
     assert found["heartbeat_age"] < 60
     assert found["latency_ms"] > 0
-    shown = subprocess.run(status, capture_output=True, text=True, cwd=ROOT)
-    assert "BTC" in shown.stdout
-    assert shown.returncode == 0
     keeper.send_signal(signal.SIGTERM)
     assert keeper.wait(timeout=20) == 0
-    operator.processes = [p for p in operator.processes if p not in (keeper, second, dry)]
+    done = (keeper, second, dry, status)
+    operator.processes = [p for p in operator.processes if p not in done]
     said = [
         *lines,
         keeper.stderr.read(),
         keeper.stdout.read(),
         refused,
-        seen.stdout,
-        shown.stdout,
+        seen,
+        shown.output,
         would,
     ]
     said += [text for pair in operator.stop() for text in pair]
@@ -561,18 +583,67 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     assert scene.line(BTC)[0] == 50_000
 
 
-def test_replay_on_a_local_node(tmp_path):
-    """`oracle run --replay`, out of the box: two hours of 12 March 2020."""
-    with deployed_scene(tmp_path, int(time.time())) as scene:
-        command = [sys.executable, "-m", "oracle", "run", "--replay", "2020-03-12", "--hours", "2"]
-        where = ["--node", scene.client.url, "--deployment", str(scene.file)]
-        done = subprocess.run(
-            [*command, *where, "--state", str(tmp_path / "state")],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "24 reports and " in done.stdout
-        assert scene.line(BTC)[0] > 0
-        assert 7_000 * WAD < scene.price(BTC)[0] < 9_000 * WAD
+def test_live_feeds_as_operated__and_the_push_is_verified(operator):
+    """Four exchanges, two keys of this process, `oracle run --once` until prices and lines are out;
+    `oracle verify` with the bars the keeper recorded."""
+    exchanges = ExchangeServer()
+    venues = [
+        f'{{ id = "{name}", url = "{exchanges.url}", options = {{ enableRateLimit = false }} }},'
+        for name in ("binance", "okx", "bybit", "kraken")
+    ]
+    text = f'deployment = "{operator.scene.file}"\nnodes = ["{operator.scene.client.url}"]\n'
+    text += 'state = "state"\nmarkets = { BTC = "BTC" }\n'
+    text += f'[feeds]\ncalibration = "2026-02-05"\nrule = "tail"\nvenues = [{"".join(venues)}]\n'
+    for index in (3, 4):
+        text += f'[[signers]]\nkeystore = "{index}.json"\n{operator.key}'
+    text += f'[sender]\nkeystore = "9.json"\n{operator.key}[sending]\nconfirmations = 1\n'
+    path = operator.write("keeper.toml", text)
+    reports = operator.folder / "state/reports"
+    for _ in range(20):
+        once = CliRunner().invoke(oracle_main, ["run", "--config", str(path), "--once"])
+        assert once.exit_code == 0, once.output
+        if operator.scene.line(BTC)[2] > operator.scene.client.block_time() - 600:
+            break
+        time.sleep(1)
+    exchanges.close()
+    assert operator.scene.price(BTC)[0] == 60_000 * WAD + WAD // 2
+    (file,) = reports.glob("*.json")
+    said = verified(file, data=operator.folder / "state/bars")
+    assert said == (0, "Equal: all 5 values follow from the public data.\n")
+
+
+def test_replay_on_a_local_node__and_its_pushes_are_verified(today, tmp_path):
+    """`oracle run --replay`, out of the box: two hours of 12 March 2020. Then `oracle verify` of
+    each push's report, of the transaction with its report, and of a report with one number altered.
+    """
+    command = [sys.executable, "-m", "oracle", "run", "--replay", "2020-03-12", "--hours", "2"]
+    where = ["--node", today.client.url, "--deployment", str(today.file)]
+    done = subprocess.run(
+        [*command, *where, "--state", str(tmp_path)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert "24 reports and 3 pushes sent" in done.stdout
+    assert today.line(BTC)[0] > 0
+    assert 7_000 * WAD < today.price(BTC)[0] < 9_000 * WAD
+    files = sorted((tmp_path / "reports").glob("*.json"))
+    assert len(files) == 3
+    for file in files:
+        assert verified(file) == (0, "Equal: all 13 values follow from the public data.\n")
+    tx = pushed_logs(today)[-1]["transactionHash"]
+    code, said = verified(tx, "--rpc", today.client.url, "--report", str(files[-1]))
+    assert (code, said[:14]) == (0, "Equal: all 18 ")
+    code, said = verified(tx, "--rpc", today.client.url, "--report", str(files[0]))
+    assert (code, said[:10]) == (1, "Not equal:")
+    report = json.loads(files[0].read_text())
+    report["lines"][0]["pushed"]["severity"] += 1
+    files[0].write_text(json.dumps(report))
+    code, said = verified(files[0])
+    assert code == 1
+    assert said.startswith("Not equal: 1 of 13 values differ, first BTC.pushed: claimed ")
+
+
+def verified(*arguments, data=ROOT / "oracle/data"):
+    """Exit code and sentence of `oracle verify`, by default with the recordings of this project."""
+    arguments = ["verify", *arguments, "--data", data]
+    done = CliRunner().invoke(oracle_main, [str(argument) for argument in arguments])
+    return done.exit_code, done.output

@@ -437,9 +437,9 @@ class MarginMachine(RuleBasedStateMachine):
         """15: without capital, a bot leaves nobody who can be resolved within five blocks."""
         done = self.stage.resolve(self.pick(self.do.resolvable(), who))
         for _ in range(5):
+            self.stage.advance(1)
             for account in self.do.resolvable():
                 self.stage.resolve(account)
-            self.stage.advance(1)
         assert self.do.resolvable() == [], "15: resolvable after five blocks"
         self.note("bot", done)
 

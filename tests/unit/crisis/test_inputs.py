@@ -110,9 +110,14 @@ def test_market_config__impossible_margin__is_one_sentence(choices):
 def test_capital__by_default__is_a_share_of_the_notional(choices):
     case = load_case(choices([GOOD[0], "short,500,5,100,200,SOL"]))  # balanced by 500
     (capital,) = capital_of(case, None, 7.25).values()
-    assert capital.insurance == 4 * WAD  # 0.2 % of 2,000
+    assert capital.insurance == WAD  # 0.05 % of 2,000
     assert capital.backstop == 7_250_000 * 10**12
-    assert capital.in_dollars == (4, 8)
+    assert capital.in_dollars == (1, 8)
+
+
+def test_capital__by_default__the_ring_has_four_times_as_much(choices):
+    (capital,) = capital_of(load_case(choices()), None, None).values()
+    assert capital.backstop == 4 * capital.insurance == 4 * WAD
 
 
 def test_capital__of_nothing__is_off(choices):

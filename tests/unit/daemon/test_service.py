@@ -11,6 +11,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
+from oracle import __main__ as table
 from oracle.__main__ import main
 from oracle.daemon.alarms import Alarms, DaemonError, Exit
 from oracle.daemon.config import load_config
@@ -236,11 +237,25 @@ def run(*arguments):
     return CliRunner().invoke(main, arguments)
 
 
-@pytest.mark.parametrize("command", ["run", "status", "signer"])
+@pytest.mark.parametrize("command", ["run", "status", "signer", "verify", "feeds", "calibrate"])
 def test_help(command):
     result = run(command, "--help")
     assert result.exit_code == 0
-    assert command in run("--help").output
+    assert f"Usage: main {command} " in result.output
+    assert f"\n  {command} " in run("--help").output
+
+
+def test_commands_of_parts(tmp_path, monkeypatch):
+    """The groups are whole; a part that is not there is not listed, a broken one is not hidden."""
+    assert "show" in run("feeds", "--help").output
+    assert "markets" in run("calibrate", "--help").output
+    monkeypatch.setitem(table.ELSEWHERE, "nowhere", ("oracle.nowhere.main", "main"))
+    assert "nowhere" not in run("--help").output.split()
+    assert "No such command" in run("nowhere").output
+    (tmp_path / "plimsoll_broken.py").write_text("import a_library_that_is_not_there")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(table.ELSEWHERE, "broken", ("plimsoll_broken", "main"))
+    assert isinstance(run("broken").exception, ModuleNotFoundError)
 
 
 @pytest.mark.parametrize(

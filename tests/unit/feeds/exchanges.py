@@ -36,6 +36,7 @@ class ExchangeServer:
             "/fapi/v1/openInterest": self._binance_interest,
             "/fapi/v1/depth": self._binance_depth,
             "/fapi/v1/markPriceKlines": self._binance_klines,
+            "/fapi/v1/klines": self._binance_trades,
             "/fapi/v1/ticker/24hr": self._binance_ticker,
             "/api/v5/public/instruments": self._okx_markets,
             "/api/v5/public/mark-price": self._okx_mark,
@@ -183,6 +184,12 @@ class ExchangeServer:
     def _binance_klines(self, query: dict[str, str]) -> Any:
         return [
             [t, *_bar(t), "0", t + HOUR_MS - 1, "0", 0, "0", "0", "0"]
+            for t in _page(query["startTime"], query["limit"], self.now_ms)
+        ]
+
+    def _binance_trades(self, query: dict[str, str]) -> Any:
+        return [
+            [t, *_bar(t), f"{1000 + t // HOUR_MS % 24}.5", t + HOUR_MS - 1, "0", 9, "0", "0", "0"]
             for t in _page(query["startTime"], query["limit"], self.now_ms)
         ]
 
