@@ -2,7 +2,8 @@
 
 ``python -m oracle.calibrate scenarios`` prints the JSON kept as ``oracle/data/calibration.json``;
 ``python -m oracle.calibrate markets DIR`` (also ``ape run calibrate``, see `oracle.calibration`)
-makes tables for governance.
+makes tables for governance, by the backtested rule (`oracle.rule`) unless told otherwise; those of
+the replays are of the tail rule (`oracle.models.tails`) and stay as they are.
 
 History of the replays. Storm is the maximum of a history, so its length decides it. Mark bars begin
 2019-12-23, eleven weeks before the replay of March 2020; doubling the maximum of eleven quiet weeks

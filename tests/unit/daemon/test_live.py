@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from oracle.calibration.derive import Terms, derive_market
 from oracle.calibration.history import load_histories
+from oracle.calibration.report import write
 from oracle.chain import Head
 from oracle.daemon.alarms import Alarms, DaemonError, Exit
 from oracle.daemon.config import load_config
@@ -30,6 +32,7 @@ from oracle.daemon.sources import MarketInfo, SourceError
 from oracle.daemon.view import Price
 from oracle.feeds.bars import HOUR, FeedError
 from oracle.keeper import REPORT, Line
+from oracle.risk import RuleEstimator
 from oracle.verify import Before, Source, line_report, push_report, verify_report
 from tests.unit.daemon.test_fault_14_guards import DOMAIN, KEYS, WAD, view
 from tests.unit.daemon.test_service import GOOD_FILE
@@ -290,6 +293,20 @@ def test_numbers_from_recorded_and_live_bars__and_verified(desk, tmp_path, serve
     assert later.input_hash != ask.input_hash
     assert verdict(one, tmp_path / "bars", later).equal
     assert verdict(one, tmp_path / "bars", ask).equal  # what was used is never changed
+
+
+def test_numbers_by_the_backtested_rule__and_verified(desk, tmp_path, server):
+    hour = this_hour()
+    recorded(tmp_path / "bars", hour - 5)
+    write_bars(tmp_path / "past", range(hour - 1_900, hour - 200), volume=True)
+    terms = Terms((hour - 200) * HOUR)
+    write(tmp_path, [derive_market(load_histories(tmp_path / "past")["BTC"], terms)], terms)
+    one = desk(calibration=str(tmp_path / "report.json"), rule="mixture")
+    ask = one.sources.numbers.ask("BTC", int(time.time()))
+    assert type(one.sources.voted["BTC"].estimator) is RuleEstimator
+    assert 0 < ask.severity < 10**6
+    assert verdict(one, tmp_path / "bars", ask).equal
+    assert not verdict(one, tmp_path / "bars", ask, need=ask.need + 1).equal
 
 
 def test_warm_up_from_the_exchanges_alone(desk, tmp_path):
