@@ -336,12 +336,17 @@ def derive_schedule(
     costs: CostModel,
     years: float,
     buffer_ppm: int = 250_000,
+    calm_quantile: float | None = None,
 ) -> tuple[Schedule, tuple[Reason, ...]]:
-    """`calibrate_schedule`, with the reason of each bracket's rates."""
+    """`calibrate_schedule`, with the reason of each bracket's rates.
+
+    Args:
+        calm_quantile: of history that calm is at every size, instead of 5 and 25 %.
+    """
     _check_history(history, bounds)
     rates = marginal_rates(history, bounds, volume_per_hour, costs)
     hours = [costs.hours(bound, volume_per_hour) for bound in bounds]
-    quantiles = [_calm_quantile(h) for h in hours]
+    quantiles = [_calm_quantile(h) if calm_quantile is None else calm_quantile for h in hours]
     stretch = _stretch(years)
     calm = [float(np.quantile(rates[:, k], q)) for k, q in enumerate(quantiles)]
     storm = [float(rate) for rate in rates.max(axis=0)]

@@ -1,19 +1,22 @@
 """What a market's margin must be right now, from the bars that were complete by now.
 
-`MarginEstimator` is stateless between calls: each answer is a function of one window of mark bars
-and one day of traded volume, and carries the hash of both, so that anyone with the public data can
-recompute it.
+An estimator is stateless between calls: each answer is a function of one window of mark bars and
+one day of traded volume, and carries the hash of both, so that anyone with the public data can
+recompute it. Two rules answer: ``mixture`` is the one that the backtest scores (`oracle.rule`,
+docs/backtest.md) and that a live keeper runs; ``tail`` (`oracle.models.tails`) has the tables of
+the recorded replays, and every collateral token. `estimator_for` chooses.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 from eth_utils.crypto import keccak
 
-from oracle.feeds.bars import Bars
+from oracle.feeds.bars import HOUR, Bars
 from oracle.models.fhs import Side
 from oracle.models.haircuts import haircut
 from oracle.models.tails import (
@@ -35,6 +38,11 @@ from oracle.policy import (
     severity_for,
     window_hash,
 )
+from oracle.rule import RuleModel, asked_series, rule_costs, rule_tails
+
+RuleName = Literal["mixture", "tail"]
+MIXTURE: Final = "mixture"
+TAIL: Final = "tail"
 
 
 @dataclass(frozen=True)
@@ -76,9 +84,12 @@ class MarginEstimator:
     """The margin of one market.
 
     Attributes:
+        rule: its name, in reports.
         symbol: the market.
         calibration: its schedule and the volume and depth that schedule was made for.
     """
+
+    rule: ClassVar[RuleName] = TAIL
 
     symbol: str
     calibration: Calibration
@@ -174,6 +185,66 @@ class CollateralEstimator(MarginEstimator):
         size = float(kept.schedule.bounds[0] if notional is None else notional)
         loss = needs(self.tails(mark, time), size, kept.volume_per_hour, self.costs)
         return ppm_up(float(haircut(loss, peg=kept.peg, wrong_way=kept.wrong_way)[0]))
+
+
+@dataclass(frozen=True)
+class RuleEstimator(MarginEstimator):
+    """The margin of one market by the rule of the backtest.
+
+    `need` of bracket 0 is what the backtest's keeper would ask for at the end of the window, with
+    feedback and restraint (`rule.asked_series`) under the table in force; of any other size the
+    quantile at that size's own horizon, which is what its table was made from.
+    """
+
+    rule: ClassVar[RuleName] = MIXTURE
+
+    model: RuleModel = field(default_factory=RuleModel)  # type: ignore[assignment]
+    costs: CostModel = field(default_factory=rule_costs)
+
+    def tails(self, mark: Bars, time: int) -> Tails:
+        """Quantiles at every horizon at `time`, before feedback and restraint.
+
+        Raises:
+            RiskError: the window is stale, odd or too short.
+        """
+        found = rule_tails(self.window(mark, time), self.model)
+        latest = found.between(time - HOUR + 1, time + 1)
+        if not len(latest):
+            raise RiskError(f"{self.symbol}: nothing can be said at {time}.")
+        return latest
+
+    def need(self, mark: Bars, time: int, notional: int | None = None) -> int:
+        """Loss to cover, in ppm of a position of `notional` USD (default: bracket 0's bound).
+
+        Raises:
+            RiskError: as `tails`, or a position too large for the longest horizon.
+        """
+        if notional is not None:
+            return super().need(mark, time, notional)
+        window, table = self.window(mark, time), self.calibration.schedule
+        last = int(asked_series(window, self.model, table.calm_mmr[0], table.storm_mmr[0])[-1])
+        if last < 0:
+            days = self.model.rule.least_days
+            raise RiskError(
+                f"{self.symbol}: the {len(window)} bars before {time} do not have {days} days of "
+                "usable losses."
+            )
+        return last
+
+
+def estimator_for(rule: RuleName, symbol: str, calibration: Calibration) -> MarginEstimator:
+    """Who answers for an asset by a rule, with the rule's own parameters.
+
+    Raises:
+        RiskError: no such rule.
+    """
+    if isinstance(calibration, CollateralCalibration):
+        return CollateralEstimator(symbol, calibration)
+    if rule == MIXTURE:
+        return RuleEstimator(symbol, calibration)
+    if rule == TAIL:
+        return MarginEstimator(symbol, calibration)
+    raise RiskError(f"there is no rule {rule!r}, only {MIXTURE} and {TAIL}.")
 
 
 def with_books(ask: Ask, books: Books, limits: Limits) -> Ask:

@@ -32,7 +32,17 @@ from oracle.policy import (
     inputs_hash,
     next_push,
 )
-from oracle.risk import Ask, Books, CollateralEstimator, MarginEstimator, with_books
+from oracle.risk import (
+    MIXTURE,
+    TAIL,
+    Ask,
+    Books,
+    CollateralEstimator,
+    MarginEstimator,
+    RuleEstimator,
+    with_books,
+)
+from oracle.rule import RuleModel
 from oracle.signing import LINE_BITS, Line
 
 SCHEMA: Final = "plimsoll.push.v1"
@@ -133,6 +143,7 @@ def line_report(asset: int, estimator: MarginEstimator, ask: Ask, before: Before
         "asset": asset,
         "symbol": estimator.symbol,
         "kind": "token" if isinstance(estimator, CollateralEstimator) else "market",
+        "rule": estimator.rule,
         "input_hash": "0x" + ask.input_hash.hex(),
         "need": ask.need,
         "asked": {"severity": ask.severity, "depth": ask.depth},
@@ -165,14 +176,25 @@ def estimator_of(line: Mapping[str, Any]) -> MarginEstimator:
     """The estimator a report's line was made with."""
     parts: dict[str, Any] = {
         "symbol": line["symbol"],
-        "model": TailModel(**line["model"]),
         "costs": CostModel(**line["costs"]),
         "limits": Limits(**line["limits"]),
     }
+    if _is_mixture(line):
+        parts["model"] = RuleModel.from_dict(line["model"])
+        return RuleEstimator(calibration=Calibration.from_dict(line["calibration"]), **parts)
+    parts["model"] = TailModel(**line["model"])
     if line["kind"] == "token":
         kept = CollateralCalibration.from_dict(line["calibration"])
         return CollateralEstimator(calibration=kept, **parts)
     return MarginEstimator(calibration=Calibration.from_dict(line["calibration"]), **parts)
+
+
+def _is_mixture(row: Mapping[str, Any]) -> bool:
+    """Reports from before there were two rules name none."""
+    name = row.get("rule", TAIL)
+    if name not in (MIXTURE, TAIL):
+        raise ValueError(f"there is no rule {name!r}")
+    return bool(name == MIXTURE)
 
 
 # --- verification --------------------------------------------------------------------------------
@@ -449,21 +471,30 @@ def read_voted(path: Path) -> dict[str, Voted]:
     """
     report = _read(path)
     try:
-        terms = report["terms"]
-        model, costs = TailModel(**terms["model"]), CostModel(**terms["costs"])
-        return {str(row["symbol"]): _voted_asset(row, model, costs) for row in report["assets"]}
+        return {str(row["symbol"]): _voted_asset(row, report["terms"]) for row in report["assets"]}
     except (KeyError, TypeError, ValueError):
         raise VerifyError(f"{path} is no calibration report.") from None
 
 
-def _voted_asset(row: Mapping[str, Any], model: TailModel, costs: CostModel) -> Voted:
+def _voted_asset(row: Mapping[str, Any], terms: Mapping[str, Any]) -> Voted:
     symbol, source = str(row["symbol"]), str(row["source"])
+    model, costs = TailModel(**terms["model"]), CostModel(**terms["costs"])
     if row["kind"] != "token":
-        table = Calibration.from_dict(row["calibration"])
-        return Voted(MarginEstimator(symbol, table, model, costs), source)
+        return Voted(_market_estimator(row, terms, model, costs), source)
     haircuts = CollateralCalibration.from_dict(row["calibration"])
     costs = replace(costs, funding_per_hour=0.0)
     return Voted(CollateralEstimator(symbol, haircuts, model, costs), source)
+
+
+def _market_estimator(
+    row: Mapping[str, Any], terms: Mapping[str, Any], model: TailModel, costs: CostModel
+) -> MarginEstimator:
+    """Of a market of a calibration report, by the rule that its table was made with."""
+    symbol, table = str(row["symbol"]), Calibration.from_dict(row["calibration"])
+    if not _is_mixture(row):
+        return MarginEstimator(symbol, table, model, costs)
+    rule_costs = CostModel(**terms["rule_costs"])
+    return RuleEstimator(symbol, table, RuleModel.from_dict(terms["rule_model"]), rule_costs)
 
 
 def _calldata(sent: Any, hash_: str) -> bytes:

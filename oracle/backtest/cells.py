@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 
 from oracle.backtest import figures, statistics
-from oracle.backtest.chain import Outcomes
 from oracle.backtest.challengers import CHAMPION, YEARLY, Question, answer_all, volatilities
 from oracle.backtest.pipeline import Held, hold, hold_brackets
-from oracle.backtest.target import SEED_HOURS, Asked, Rule, mixed_volatility
 from oracle.feeds.bars import HOUR, Bars, BoolArray, FloatArray, IntArray
+from oracle.line import Outcomes
 from oracle.models.evt import fit_tail
 from oracle.models.fhs import Side, adverse_moves, standardised, tail
 from oracle.models.garch import forecast
+from oracle.models.target import SEED_HOURS, Asked, mixed_volatility
 from oracle.models.volatility import log_returns
+from oracle.rule import Rule
 
 HOURS = (1, 4, 24)
 LEVELS = (0.99, 0.995)

@@ -17,7 +17,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from oracle.backtest.target import DAY, SEED_HOURS, Asked
 from oracle.feeds.bars import HOUR, Bars, FloatArray
 from oracle.feeds.scenario import DATA
 from oracle.models.conformal import Feedback, adaptive_tail
@@ -26,6 +25,7 @@ from oracle.models.fhs import rolling_tail, tail
 from oracle.models.garch import garch_volatility
 from oracle.models.overlay import stressed
 from oracle.models.parametric import normal_tail
+from oracle.models.target import DAY, SEED_HOURS, Asked
 from oracle.models.volatility import bar_variance, ewma_volatility, log_returns
 
 CHAMPION = "fhs .99"

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from oracle.backtest.cells import HOURS, LEVELS, Job
-from oracle.backtest.target import Rule
 from oracle.feeds.bars import HOUR, Bars, FeedError
 from oracle.feeds.folder import PRICES, Market, discover
+from oracle.rule import Rule
 
 FROZEN = 168
 """Equal bars in a row that are refused as a frozen feed. A recording of a quiet stablecoin may

@@ -21,9 +21,9 @@ from oracle.backtest.cells import PUSHED, Job, Scored
 from oracle.backtest.data import FROZEN, load_jobs
 from oracle.backtest.page import CELL_HEAD, MODEL_HEAD, cell_cells, model_cells, render
 from oracle.backtest.run import ClusterError, score_all
-from oracle.backtest.target import Rule
 from oracle.feeds.bars import FeedError
 from oracle.feeds.scenario import DATA
+from oracle.rule import Rule
 
 OUT = Path("build/backtest")
 WIDTH = 160

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oracle.backtest.chain import Outcomes, Pushed, push_through
-from oracle.backtest.target import Asked, Rule, ask
 from oracle.backtest.votes import vote
 from oracle.feeds.bars import Bars, FloatArray, IntArray
+from oracle.line import Outcomes, Pushed, Vote, push_through
+from oracle.models.target import Asked, ask
+from oracle.rule import Rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,20 +38,35 @@ def opens(bars: Bars) -> IntArray:
     return np.append(bars.ts, bars.ts[-1] + bars.period)
 
 
-def hold(bars: Bars, moves: FloatArray, horizon: int, level: float, rule: Rule) -> Held:
+def hold(
+    bars: Bars,
+    moves: FloatArray,
+    horizon: int,
+    level: float,
+    rule: Rule,
+    votes: Sequence[Vote] | None = None,
+) -> Held:
     """Run one market through ask, vote and push; nothing at t depends on bars from t on.
 
     Args:
         moves: (S, n) path-wise losses over `horizon` bars; the worst row drives the rate.
+        votes: tables in force instead of those that the rule votes.
     """
     asked = ask(bars, moves, horizon, level, rule)
-    return hold_asked(bars, asked, Outcomes(moves, horizon, 1.0 - level), rule)
+    return hold_asked(bars, asked, Outcomes(moves, horizon, 1.0 - level), rule, votes)
 
 
-def hold_asked(bars: Bars, asked: Asked, outcomes: Outcomes, rule: Rule) -> Held:
+def hold_asked(
+    bars: Bars,
+    asked: Asked,
+    outcomes: Outcomes,
+    rule: Rule,
+    votes: Sequence[Vote] | None = None,
+) -> Held:
     """Vote and push for what was asked."""
     var = asked.value_at_risk
-    votes = vote(var[None, :], opens(bars), rule.plan)
+    if votes is None:
+        votes = vote(var[None, :], opens(bars), rule.plan)
     pushed = push_through(var, bars.ts, bars.period, votes, rule.chain, outcomes)
     margin = pushed.rates()
     with np.errstate(invalid="ignore", divide="ignore"):

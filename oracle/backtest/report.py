@@ -12,7 +12,7 @@ from statistics import fmean, median
 from typing import Any
 
 from oracle.backtest.cells import PUSHED, Row, Scored
-from oracle.backtest.target import Rule
+from oracle.rule import Rule
 
 SCHEMA = 1
 LEVEL = 0.99

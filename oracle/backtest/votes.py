@@ -8,50 +8,17 @@ storm the maximum, doubled while the history is shorter than two years. The same
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from oracle.backtest.chain import DAY, Vote
 from oracle.engine.units import PPM
 from oracle.feeds.bars import FloatArray, IntArray
-from oracle.policy import (
-    CALM_QUANTILE_SLOW,
-    STORM_YEARS,
-    YEAR,
-    ppm_up,
-)
+from oracle.line import Vote
+from oracle.policy import STORM_YEARS, YEAR, ppm_up
+from oracle.rule import VotePlan
 
 BUFFER_PPM = 250_000
 """b: a maintenance rate leaves room for an initial one of (1 + b) times it below 100 %."""
-
-
-@dataclass(frozen=True)
-class VotePlan:
-    """When governance votes, and how far it looks back.
-
-    Attributes:
-        first_days: of known asks before the market is listed.
-        every_days: between votes; a young market is voted on each time its history has doubled
-            until that is longer.
-        look_back_years: longest history used.
-        calm: quantile of it that calm is, at every size. RISK-MODEL 2.7 takes 25 % where closing
-            takes five hours or more and 5 % below; measured, 25 % everywhere costs the same at
-            equal shortfall and breaks up the clusters of breaches (docs/backtest.md).
-    """
-
-    first_days: int = 30
-    every_days: int = 365
-    look_back_years: float = 4.0
-    calm: float = CALM_QUANTILE_SLOW
-
-    def times(self, start: int, end: int) -> list[int]:
-        """Of votes after a first ask at `start`: listing, its doublings, then regularly."""
-        age, found = self.first_days, []
-        while start + age * DAY <= end:
-            found.append(start + age * DAY)
-            age += min(age, self.every_days)
-        return found
 
 
 def vote(rates: FloatArray, ts: IntArray, plan: VotePlan) -> list[Vote]:

@@ -20,6 +20,7 @@ from oracle.feeds.errors import FeedError
 from oracle.feeds.scenario import SPANS
 from oracle.models.haircuts import PegRisk
 from oracle.models.tails import RiskError
+from oracle.risk import MIXTURE, TAIL, RuleName
 
 OUT = Path("build/calibration")
 
@@ -64,6 +65,14 @@ def cli() -> None:
     help="Raise a token's haircut by how much it falls when positions in the markets lose.",
 )
 @click.option("--until", metavar="DATE", help="Read nothing after this UTC day (2025-06-30).")
+@click.option(
+    "--rule",
+    type=click.Choice([MIXTURE, TAIL]),
+    default=MIXTURE,
+    show_default=True,
+    help="Of the markets' margins: mixture is backtested and what a live keeper runs, tail made "
+    "the tables of the replays. Tokens have the tail rule.",
+)
 @click.option("--years", default=LOOK_BACK_YEARS, show_default=True, help="Look-back.")
 @click.option(
     "--out", default=OUT, show_default=True, type=click.Path(path_type=Path), help="Where to write."
@@ -75,6 +84,7 @@ def markets(
     tokens: tuple[str, ...],
     wrong_way: bool,
     until: str | None,
+    rule: RuleName,
     years: int,
     out: Path,
 ) -> None:
@@ -97,7 +107,7 @@ def markets(
         )
         wanted = list(chosen) or list(histories)
         progress.update(task, total=len(wanted) + len(named))
-        terms = Terms(until=_end(until, histories), years=years)
+        terms = Terms(until=_end(until, histories), years=years, rule=rule)
         derived: list[Derived] = []
         for symbol in wanted:
             progress.update(task, description=f"Calibrating {symbol}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ from oracle.policy import (
     derive_haircuts,
     derive_schedule,
 )
+from oracle.risk import MIXTURE, TAIL, RuleName
+from oracle.rule import RuleModel, rule_costs, rule_tails
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Terms:
         years: look-back of calm and storm.
         extra_hours: hours beyond tau0 that closing each bracket's bound takes.
         buffer: b of the chain, ppm.
+        rule: of the markets (`oracle.risk`); tokens have the tail rule whatever it is.
+        model, costs: of the tail rule; rule_model, rule_costs: of the mixture.
     """
 
     until: int
@@ -53,6 +57,9 @@ class Terms:
     model: TailModel = field(default_factory=TailModel)
     costs: CostModel = field(default_factory=CostModel)
     buffer: int = 250_000
+    rule: RuleName = MIXTURE
+    rule_model: RuleModel = field(default_factory=RuleModel)
+    rule_costs: CostModel = field(default_factory=rule_costs)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Derived:
     Attributes:
         kind: "market" or "token"; symbol: its name; source: whose prices it was made from.
         notes: what somebody who votes should know, one sentence each.
+        rule: that its numbers follow from, and that a keeper must run with it.
     """
 
     kind: str
@@ -72,6 +80,7 @@ class Derived:
     estimates: int
     gaps: int
     notes: tuple[str, ...]
+    rule: RuleName = TAIL
 
     @property
     def brackets(self) -> list[list[int]]:
@@ -86,6 +95,7 @@ class Derived:
             "kind": self.kind,
             "symbol": self.symbol,
             "source": self.source,
+            "rule": self.rule,
             "brackets": self.brackets,
             "calibration": self.calibration.as_dict(),
             "reasons": [reason.as_dict() for reason in self.reasons],
@@ -102,11 +112,15 @@ def derive_market(history: History, terms: Terms) -> Derived:
         RiskError: too short a history, or a market too thin for its brackets.
     """
     mark, recent = _known(history, terms)
-    tails, first = _look_back(mark, terms, BOTH)
+    is_mixture = terms.rule == MIXTURE
+    series = rule_tails(mark, terms.rule_model) if is_mixture else _estimates(mark, terms, BOTH)
+    tails, first = _look_back(series, mark, terms)
+    costs = terms.rule_costs if is_mixture else terms.costs
+    calm = terms.rule_model.rule.plan.calm if is_mixture else None
     volume = stressed_volume(recent)
-    bounds = bracket_bounds(volume, terms.costs, terms.extra_hours)
+    bounds = bracket_bounds(volume, costs, terms.extra_hours)
     years = (terms.until - first) / YEAR
-    schedule, reasons = derive_schedule(tails, bounds, volume, terms.costs, years, terms.buffer)
+    schedule, reasons = derive_schedule(tails, bounds, volume, costs, years, terms.buffer, calm)
     _refuse_faults(history.symbol, schedule, terms.buffer)
     calibration = Calibration(
         schedule=schedule,
@@ -118,7 +132,7 @@ def derive_market(history: History, terms: Terms) -> Derived:
     notes = [_move_note(schedule), *_history_notes(history, mark, years)]
     return Derived(
         "market", history.symbol, history.symbol, calibration, reasons, len(tails),
-        len(mark.gaps()), tuple(notes),
+        len(mark.gaps()), tuple(notes), terms.rule,
     )  # fmt: skip
 
 
@@ -141,7 +155,7 @@ def derive_token(
     """
     terms = replace(terms, costs=replace(terms.costs, funding_per_hour=0.0))
     mark, recent = _known(history, terms)
-    tails, first = _look_back(mark, terms, (Side.LONG,))
+    tails, first = _look_back(_estimates(mark, terms, (Side.LONG,)), mark, terms)
     volume = stressed_volume(recent)
     bounds = bracket_bounds(volume, terms.costs, terms.extra_hours)
     years = (terms.until - first) / YEAR
@@ -192,10 +206,14 @@ def _known(history: History, terms: Terms) -> tuple[Bars, Bars]:
     return mark, recent
 
 
-def _look_back(mark: Bars, terms: Terms, sides: Sequence[Side]) -> tuple[Tails, int]:
+def _estimates(mark: Bars, terms: Terms, sides: Sequence[Side]) -> Tails:
+    return estimate_series(mark, terms.model, sides)
+
+
+def _look_back(series: Tails, mark: Bars, terms: Terms) -> tuple[Tails, int]:
     """Estimates inside the look-back, and Unix seconds of its first price."""
     first = max(int(mark.ts[0]), terms.until - terms.years * YEAR)
-    tails = estimate_series(mark, terms.model, sides).between(first, terms.until + 1)
+    tails = series.between(first, terms.until + 1)
     if not len(tails):
         raise RiskError("there is no estimate inside the look-back.")
     return tails, first
@@ -262,6 +280,9 @@ def summary(terms: Terms) -> dict[str, Any]:
         "reference_days": REFERENCE_DAYS,
         "volume_quantile": VOLUME_QUANTILE,
         "buffer_ppm": terms.buffer,
+        "rule": terms.rule,
+        "rule_model": asdict(terms.rule_model),
+        "rule_costs": asdict(terms.rule_costs),
         "model": dict(vars(terms.model)),
         "costs": dict(vars(terms.costs)),
     }

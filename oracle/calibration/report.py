@@ -66,7 +66,7 @@ def _section(each: Derived, terms: Terms) -> list[str]:
     kept = each.calibration
     kind = "margin rates" if each.kind == "market" else f"haircuts, from prices of {each.source}"
     lines = [
-        f"## {each.symbol}: {kind}",
+        f"## {each.symbol}: {kind}, rule {each.rule}",
         "",
         f"{each.estimates:,} estimates, {_moment(kept.first)} to {_moment(kept.last)}; stressed "
         f"volume {kept.volume_per_hour:,.0f} USD an hour; reference liquidity "

@@ -1,7 +1,7 @@
 """Exchanges as the sources of a signer: the section [feeds] of the configuration.
 
 price      median of the venues' mark prices (`quotes.consensus`), near Chainlink's where asked
-numbers    `MarginEstimator` on median mark bars, volume of one venue, books where asked
+numbers    the rule of the tables on median mark bars, volume of one venue, books where asked
 premium    median funding rate of eight hours
 
 A venue that is not counted is named in an alarm, once until that changes. With fewer venues than
@@ -28,7 +28,7 @@ from oracle.feeds.quotes import SKEW, Quote, Refusal, consensus, median
 from oracle.feeds.scenario import SPANS
 from oracle.feeds.venues import LiveVenue, Venue, Venues, known_venue
 from oracle.policy import PPM
-from oracle.risk import Ask, Books, with_books
+from oracle.risk import Ask, Books, CollateralEstimator, with_books
 from oracle.verify import VerifyError, Voted, read_voted
 
 WAD: Final = 10**18
@@ -232,7 +232,7 @@ def live_voted(entry: Feeds, markets: Mapping[str, MarketInfo]) -> dict[str, Vot
     """What every market's numbers are made with.
 
     Raises:
-        DaemonError: the calibration cannot be read, or lacks a market.
+        DaemonError: the calibration cannot be read, lacks a market, or was made by another rule.
     """
     try:
         name = entry.calibration
@@ -243,7 +243,20 @@ def live_voted(entry: Feeds, markets: Mapping[str, MarketInfo]) -> dict[str, Vot
     if lacking:
         what = f"The calibration {entry.calibration} has no {lacking[0]}, only {', '.join(known)}."
         raise DaemonError(what, Exit.CONFIG)
+    _refuse_other_rule(entry, [known[market] for market in markets])
     return in_force(known, markets)
+
+
+def _refuse_other_rule(entry: Feeds, known: Sequence[Voted]) -> None:
+    """A rule on the tables of another would steer between rates that it never asked for."""
+    for each in known:
+        estimator = each.estimator
+        if not isinstance(estimator, CollateralEstimator) and estimator.rule != entry.rule:
+            what = (
+                f"The calibration {entry.calibration} was made by the rule {estimator.rule}, "
+                f'[feeds] has rule = "{entry.rule}": make a new one or name that rule.'
+            )
+            raise DaemonError(what, Exit.CONFIG)
 
 
 def live_sources(

@@ -11,6 +11,7 @@ from oracle.daemon.fields import Model, Ppm, Seconds, Url
 from oracle.daemon.remote import check_address
 from oracle.feeds.quotes import MIN_SOURCES
 from oracle.feeds.scenario import SPANS
+from oracle.risk import MIXTURE, RuleName
 
 Usd = Annotated[int, Field(ge=1, lt=2**63, strict=True)]
 
@@ -82,6 +83,8 @@ class Feeds(Model):
     Attributes:
         calibration: report.json of the calibration that was voted on, or the name of a recorded
             one.
+        rule: that the markets' tables were made by and that the keeper asks by; the backtested one
+            (docs/backtest.md) by default.
         history: folder with mark_1h/SYMBOL.csv and perp_1h/SYMBOL.csv, of which one may be empty or
             absent: the exchanges are asked for what is missing, and it is recorded there.
         min_sources: that must agree on a price or a bar.
@@ -94,6 +97,7 @@ class Feeds(Model):
 
     venues: list[VenueEntry] = Field(min_length=MIN_SOURCES)
     calibration: str
+    rule: RuleName = MIXTURE
     history: Path | None = None
     min_sources: Annotated[int, Field(ge=MIN_SOURCES)] = MIN_SOURCES
     max_spread: Ppm = 5_000

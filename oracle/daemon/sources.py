@@ -21,7 +21,7 @@ from oracle.feeds.bars import HOUR, Bars, FeedError
 from oracle.feeds.scenario import SPANS, Scenario, load_scenario, walk
 from oracle.models.tails import RiskError
 from oracle.policy import PPM, Calibration, Limits, Schedule
-from oracle.risk import Ask, MarginEstimator
+from oracle.risk import TAIL, Ask, estimator_for
 from oracle.verify import Voted
 
 WALK_STEP: Final = 60  # [s] between two recorded prices
@@ -223,9 +223,10 @@ def _scenario(name: str) -> Scenario:
 
 
 def recorded(name: str) -> dict[str, Voted]:
-    """What a recorded scenario was calibrated to, by symbol."""
+    """What a recorded scenario was calibrated to, by symbol: tables of the tail rule."""
     kept = load_calibration(name)
-    return {symbol: Voted(MarginEstimator(symbol, each), symbol) for symbol, each in kept.items()}
+    estimators = {symbol: estimator_for(TAIL, symbol, each) for symbol, each in kept.items()}
+    return {symbol: Voted(each, symbol) for symbol, each in estimators.items()}
 
 
 def in_force(voted: Mapping[str, Voted], markets: Mapping[str, MarketInfo]) -> dict[str, Voted]:

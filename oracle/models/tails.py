@@ -79,6 +79,7 @@ class CostModel:
         impact: prefactor of the square-root law.
         participation: largest part of traded volume one close may be.
         horizon: tau0, hours to notice and liquidate the smallest position.
+        least: hours that any position takes at least.
     """
 
     fee: float = 0.0005
@@ -86,10 +87,12 @@ class CostModel:
     impact: float = 1.0
     participation: float = 0.05
     horizon: float = 1.0
+    least: float = 0.0
 
     def hours(self, notional: float, volume_per_hour: float) -> float:
         """tau(N): hours to close `notional` USD where `volume_per_hour` USD trade."""
-        return self.horizon + notional / (self.participation * volume_per_hour)
+        hours = self.horizon + notional / (self.participation * volume_per_hour)
+        return max(self.least, hours)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,12 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from oracle.backtest.data import load_jobs
 from oracle.backtest.report import MODELS_TRIED
-from oracle.backtest.target import Rule
 from oracle.feeds.bars import FeedError
 from oracle.feeds.scenario import DATA
 from oracle.optimise.objective import Prepared, Setting, prepare
 from oracle.optimise.search import GENERATION
 from oracle.optimise.walk import Fold, Plan, decision_times, walk
+from oracle.rule import Rule
 
 OUT = Path("build/optimise")
 SCHEMA = 1

@@ -15,13 +15,14 @@ import numpy as np
 
 from oracle.backtest import figures
 from oracle.backtest.cells import LEAST_WINDOWS
-from oracle.backtest.chain import Outcomes
 from oracle.backtest.pipeline import hold_asked
 from oracle.backtest.statistics import basel_zone, kupiec_region
-from oracle.backtest.target import DAY, Asked, Rule, ask
 from oracle.feeds.bars import HOUR, Bars, BoolArray, FloatArray, IntArray
+from oracle.line import Outcomes
 from oracle.models.fhs import adverse_moves
 from oracle.models.overlay import Overlay, historical_floor, stressed, target
+from oracle.models.target import DAY, Asked, ask
+from oracle.rule import Rule
 
 MOST_RISE = 2.5
 LEAST_COVERED = 0.95

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed  # type: ignore[import-untyped]
 
-from oracle.backtest.target import Rule
 from oracle.optimise.accept import DAY, Improvement, improvement
 from oracle.optimise.objective import Outcome, Prepared, Setting, mean_cost, run, violation
 from oracle.optimise.search import Tried, best, search
+from oracle.rule import Rule
 
 
 @dataclass(frozen=True)

@@ -593,7 +593,7 @@ def test_live_feeds_as_operated__and_the_push_is_verified(operator):
     ]
     text = f'deployment = "{operator.scene.file}"\nnodes = ["{operator.scene.client.url}"]\n'
     text += 'state = "state"\nmarkets = { BTC = "BTC" }\n'
-    text += f'[feeds]\ncalibration = "2026-02-05"\nvenues = [{"".join(venues)}]\n'
+    text += f'[feeds]\ncalibration = "2026-02-05"\nrule = "tail"\nvenues = [{"".join(venues)}]\n'
     for index in (3, 4):
         text += f'[[signers]]\nkeystore = "{index}.json"\n{operator.key}'
     text += f'[sender]\nkeystore = "9.json"\n{operator.key}[sending]\nconfirmations = 1\n'

@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from oracle.backtest.chain import DAY, ChainRules, Feedback, Outcomes, Vote, push_through
 from oracle.engine.clocks import Line, Slopes, loads, push
 from oracle.engine.steward import LinePush, PushRules, check_line
 from oracle.engine.tiers import Blend
 from oracle.engine.units import PPM, WAD, Ppm, Seconds
 from oracle.feeds.bars import HOUR
+from oracle.line import DAY, ChainRules, Feedback, Outcomes, Vote, push_through
 from oracle.policy import next_push, severity_for
 
 START = 1_700_000_000 // HOUR * HOUR

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from oracle.backtest.data import hourly, load_jobs
 from oracle.backtest.main import backtest
-from oracle.backtest.target import Rule
 from oracle.feeds.bars import HOUR
+from oracle.rule import Rule
 from tests.unit.backtest.market import START, storms, write
 
 

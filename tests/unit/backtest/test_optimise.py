@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from oracle.backtest.chain import ChainRules, Feedback
-from oracle.backtest.target import Rule
 from oracle.feeds.bars import HOUR
+from oracle.line import ChainRules, Feedback
 from oracle.optimise import accept, objective, search
 from oracle.optimise.main import optimise
 from oracle.optimise.objective import Outcome, Setting
 from oracle.optimise.walk import Plan, walk
+from oracle.rule import Rule
 from tests.unit.backtest.market import storms, write
 
 START = Setting(1.0, 0.0, 0.0, 0.25)

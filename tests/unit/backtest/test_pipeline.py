@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from oracle.backtest.cells import PUSHED, Job, score_market
-from oracle.backtest.chain import DAY, Outcomes
 from oracle.backtest.challengers import HINDSIGHT, Question, answer_all, exchange_rate, volatilities
 from oracle.backtest.pipeline import hold, hold_brackets
-from oracle.backtest.target import Rule, ask
-from oracle.backtest.votes import VotePlan, vote
+from oracle.backtest.votes import vote
 from oracle.feeds.bars import HOUR, Bars
+from oracle.line import DAY, Outcomes
 from oracle.models.fhs import adverse_moves
 from oracle.models.overlay import Overlay
+from oracle.models.target import ask
+from oracle.rule import Rule, VotePlan
 from tests.unit.backtest.market import START, storms, without
 
 QUICK = Rule(memory_days=60, least_days=10, plan=VotePlan(first_days=5, every_days=20))

@@ -71,7 +71,7 @@ def entry(server, folder, **more):
         for name in NAMES
     ]
     return Feeds.model_validate(
-        {"venues": venues, "calibration": "2026-02-05", "history": folder, **more}
+        {"venues": venues, "calibration": "2026-02-05", "rule": "tail", "history": folder, **more}
     )
 
 
@@ -415,6 +415,7 @@ def test_config_is_refused_in_one_sentence(tmp_path, old, new, sentence):
     ("changes", "markets", "sentence"),
     [
         ({"calibration": "nowhere.json"}, {"BTC": BTC}, "nowhere.json cannot be read"),
+        ({"rule": "mixture"}, {"BTC": BTC}, "2026-02-05 was made by the rule tail"),
         ({}, {"BTC": BTC, "SOL": BTC}, "The calibration 2026-02-05 has no SOL, only BTC, ETH."),
         ({"venues": [{"id": n} for n in ("okx", "bybit", "ftx2")]}, {"BTC": BTC}, "ftx2: there is"),
     ],

@@ -22,6 +22,7 @@ from oracle.models.fhs import Side
 from oracle.models.haircuts import PegRisk
 from oracle.models.tails import RiskError, TailModel, estimate, estimate_series, needs
 from oracle.policy import CollateralCalibration, Schedule, ppm_up
+from oracle.risk import TAIL
 from scripts.support.change import read_change
 
 MODEL = TailModel(residuals=300, least_residuals=150, window_bars=600)
@@ -43,7 +44,7 @@ def histories(make_bars: Callable[..., Bars]) -> dict[str, History]:
 
 
 def _terms(until: int = COUNT * HOUR) -> Terms:
-    return Terms(until=until, model=MODEL)
+    return Terms(until=until, model=MODEL, rule=TAIL)
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +314,7 @@ def test_the_command_writes_what_it_says(folder: Path, tmp_path: Path) -> None:
         (["--token", "WETH"], "not of the form"),
         (["--token", "X=AAA:2:3"], "not of the form"),
         (["--until", "yesterday"], "no day like"),
-        (["--until", "1970-01-02"], "nothing is recorded|are not more than"),
+        (["--until", "1970-01-02"], "nothing is recorded|leave no time"),
     ],
 )
 def test_the_command_says_what_is_wrong(folder: Path, args: list[str], message: str) -> None:

@@ -21,7 +21,7 @@ from oracle.feeds.bars import HOUR, Bars
 from oracle.models.haircuts import PegRisk
 from oracle.models.tails import RiskError, TailModel
 from oracle.policy import Limits, depth_with_book, inputs_hash, severity_for
-from oracle.risk import CollateralEstimator, MarginEstimator
+from oracle.risk import TAIL, CollateralEstimator, MarginEstimator
 from oracle.verify import (
     PUSH,
     Before,
@@ -53,7 +53,7 @@ def history(make_bars: Callable[..., Bars]) -> History:
 
 @pytest.fixture(scope="module")
 def terms() -> Terms:
-    return Terms(until=1400 * HOUR, model=MODEL)
+    return Terms(until=1400 * HOUR, model=MODEL, rule=TAIL)
 
 
 @pytest.fixture(scope="module")

@@ -118,6 +118,8 @@ class Pushed:
             are no longer than a push interval.
         vote: (n + 1,) index of the newest vote, -1 before the first.
         elapsed: (n + 1,) seconds of its ramp; `ramp` when it is over.
+        asked: (n + 1,) what the keeper asked for at the open, feedback and restraint included, ppm;
+            -1 where it did not.
         pushes: how many were signed; saturated: of them, those that asked for more than storm.
         votes, ramp: what the indices mean.
     """
@@ -126,6 +128,7 @@ class Pushed:
     opening: IntArray
     vote: IntArray
     elapsed: IntArray
+    asked: IntArray
     pushes: int
     saturated: int
     votes: tuple[Vote, ...]
@@ -182,7 +185,7 @@ def push_through(
         The line at each open. Nothing at t depends on need or votes after t.
     """
     opens = np.append(ts, ts[-1] + period)
-    line = np.full((4, opens.size), -1, dtype=np.int64)
+    line = np.full((5, opens.size), -1, dtype=np.int64)
     walk = _Walk(votes, rules)
     is_long = period > rules.push_every
     repeats = range(0, period, rules.push_every) if is_long else (0,)
@@ -192,15 +195,17 @@ def push_through(
         factor = 1.0 if control is None else control.factor(i)
         ask = -1 if isnan(wanted) else ppm_up(factor * wanted)
         for later in repeats:
-            walk.step(time + later, ask)
+            asked = walk.step(time + later, ask)
+            if later == 0:
+                line[4, i] = asked
             if later == 0 and walk.pushes:
                 held = walk.held(time + wait)
-                line[:, i] = held, walk.held(time), walk.index, walk.blended(time)
+                line[:4, i] = held, walk.held(time), walk.index, walk.blended(time)
                 if control is not None:
                     control.margins[i] = walk.rate(time, held)
-    scored, opening, vote, elapsed = line
+    scored, opening, vote, elapsed, told = line
     return Pushed(
-        scored, opening, vote, elapsed, walk.pushes, walk.saturated, tuple(votes), rules.ramp
+        scored, opening, vote, elapsed, told, walk.pushes, walk.saturated, tuple(votes), rules.ramp
     )
 
 
@@ -214,13 +219,17 @@ class _Walk:
         self.pushes = self.saturated = 0
         self.lowest: deque[tuple[int, int]] = deque()
 
-    def step(self, time: int, ask: int) -> None:
-        """One attempt of the keeper at `time` to make bracket 0 cover `ask` ppm."""
+    def step(self, time: int, ask: int) -> int:
+        """One attempt of the keeper at `time` to make bracket 0 cover `ask` ppm.
+
+        Returns:
+            What it asked for after restraint, ppm; -1 where it could not.
+        """
         votes = self.votes
         while self.index + 1 < len(votes) and votes[self.index + 1].time <= time:
             self.index += 1
         if self.index < 0 or ask < 0:
-            return
+            return -1
         calm, storm = self._blend(time)
         ramp = self.rules.ramp
         ask = self._restrained(ask, time)
@@ -235,6 +244,7 @@ class _Walk:
             up, down = self.severity + limits.severity_up, self.severity - limits.severity_down
             self._sign(time, min(max(wanted, down), up), is_saturated)
         self._remember(time, calm, storm)
+        return ask
 
     def held(self, time: int) -> int:
         """s_mm(t) = min(s, s0 + (t - t0) * slope), the twin's rounding."""

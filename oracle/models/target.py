@@ -1,4 +1,4 @@
-"""What the keeper asks for: a tempered path-wise quantile at one horizon, walked forward.
+"""What a margin must be: a tempered path-wise quantile at one horizon, walked forward.
 
 ``sigma^2`` is a mean of exponentially weighted variances whose half-lives are 1, 4, 16, 64 and 256
 times a shortest one: the fast ones answer a storm, the slow ones remember it, and no single memory
@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from oracle.backtest.chain import ChainRules
-from oracle.backtest.votes import VotePlan
 from oracle.feeds.bars import HOUR, Bars, FloatArray
 from oracle.models.fhs import rolling_tail
 from oracle.models.overlay import Overlay, historical_floor, stressed, target
@@ -31,8 +29,8 @@ SEED_HOURS = 168
 
 
 @dataclass(frozen=True)
-class Rule:
-    """Every choice of the pipeline. The defaults are the published ones (docs/backtest.md).
+class Target:
+    """How much a margin must be. The defaults are the published ones (docs/backtest.md).
 
     Attributes:
         shortest: half-life in hours at a horizon of one hour, times the root of the horizon.
@@ -42,8 +40,6 @@ class Rule:
         least_days: of them before anything is asked.
         overlay: buffer, stress weight and floor.
         stress_days, floor_days: their look-backs.
-        plan: when tier tables are voted.
-        chain: steps, clocks and the keeper's own restraint.
     """
 
     shortest: float = 2.0
@@ -54,8 +50,6 @@ class Rule:
     overlay: Overlay = field(default_factory=Overlay)
     stress_days: int = 365
     floor_days: int = 3652
-    plan: VotePlan = field(default_factory=VotePlan)
-    chain: ChainRules = field(default_factory=lambda: ChainRules(rise=1.98))
 
     def __post_init__(self) -> None:
         is_whole = len(self.weights) == len(self.multiples) and min(self.weights) >= 0.0
@@ -98,7 +92,7 @@ def mixed_volatility(
     return np.sqrt(mixed)
 
 
-def ask(bars: Bars, moves: FloatArray, horizon: int, level: float, rule: Rule) -> Asked:
+def ask(bars: Bars, moves: FloatArray, horizon: int, level: float, rule: Target) -> Asked:
     """What is asked at each open of a bar, from bars and windows complete by then.
 
     Args:
@@ -119,7 +113,7 @@ def ask(bars: Bars, moves: FloatArray, horizon: int, level: float, rule: Rule) -
 
 
 def temper(
-    margin: FloatArray, moves: FloatArray, horizon: int, level: float, period: int, rule: Rule
+    margin: FloatArray, moves: FloatArray, horizon: int, level: float, period: int, rule: Target
 ) -> FloatArray:
     """The overlay on a margin; parts of weight zero are not computed."""
     overlay = rule.overlay
