@@ -476,7 +476,7 @@ def _check_fund():
 @view
 @internal
 def _check_receiver(_receiver: address):
-    reasons._require(_receiver not in [empty(address), self], reasons.RECEIVER)
+    reasons._require(_receiver not in [empty(address), self, self.ledger], reasons.RECEIVER)
 
 
 @internal

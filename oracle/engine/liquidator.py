@@ -179,7 +179,10 @@ class Liquidator:
         socialised = deficit - insured - charged
         if deficit > 0:
             self.ledger.write_off(account, deficit, socialised)
-        self._close_case(case, self.ledger.margin(Basis.MAINTENANCE, account))
+        if is_all:
+            self._store_clock(account, STOPPED)  # nothing is left to liquidate
+        else:
+            self._close_case(case, self.ledger.margin(Basis.MAINTENANCE, account))
         return Resolved(cash, reward, deficit, insured, charged, socialised)
 
     # --- governance ------------------------------------------------------------------------------
