@@ -96,7 +96,7 @@ def reward(_account: uint256, _receiver: address, _amount: uint256):
     registry._check_liquidator()
     state: ledger_words.AccountState = ledger_words._unpack_account(accounts.words[_account])
     state.cash -= convert(_amount, int256)
-    accounts._store_word(_account, state)
+    self._store_closing(_account, state)
     extcall ICustody(registry.CUSTODY).credit(_receiver, _amount)
 
 
@@ -131,10 +131,7 @@ def close_at_mark(
         state.cash += change.realised
         if change.before != 0:
             closed.append(self._closed_leg(market, change, g))
-    if state.markets | state.tokens == 0:
-        accounts._store_word(_account, state)
-    else:
-        accounts._store(_account, state)
+    self._store_closing(_account, state)
     return state.cash, closed
 
 
@@ -186,6 +183,17 @@ def collect(_account: uint256, _market: uint256):
 
 
 # --- internals -------------------------------------------------------------------------------------------
+
+
+@internal
+def _store_closing(_account: uint256, _state: ledger_words.AccountState):
+    """
+    @dev Where nothing but cash is left, negative cash is forgiven before the call ends: no J0 is needed.
+    """
+    if _state.markets | _state.tokens == 0:
+        accounts._store_word(_account, _state)
+    else:
+        accounts._store(_account, _state)
 
 
 @internal

@@ -274,7 +274,7 @@ class Clearinghouse:
     def reward(self, account: int, receiver: int, amount: int) -> None:
         """Set a part of an account's cash apart for who resolved it [USD wad]."""
         state = self.state.accounts[account]
-        self._store_word(account, replace(state, cash=state.cash - amount))
+        self._store_closing(account, replace(state, cash=state.cash - amount))
         self.custody.credit(receiver, amount)
 
     def close_at_mark(self, account: int, keep: frozenset[int]) -> tuple[int, list[ClosedLeg]]:
@@ -293,10 +293,7 @@ class Clearinghouse:
             state = replace(state, cash=state.cash + change.realised)
             if change.before != 0:
                 closed.append(_closed_leg(market, change, g))
-        if state.markets or state.tokens:
-            self._store(account, state)
-        else:
-            self._store_word(account, state)
+        self._store_closing(account, state)
         return state.cash, closed
 
     def deleverage(self, market: int, size: int, charge: int, *, is_long: bool) -> None:
@@ -402,6 +399,13 @@ class Clearinghouse:
         if state.cash < 0:
             self.state.indices[account] = self.index_at(self.engine.now)
         self._store_word(account, state)
+
+    def _store_closing(self, account: int, state: Account) -> None:
+        """Negative cash where nothing else is left is forgiven before the call ends."""
+        if state.markets or state.tokens:
+            self._store(account, state)
+        else:
+            self._store_word(account, state)
 
     def _store_word(self, account: int, state: Account) -> None:
         """Without J0: where negative cash is forgiven before the call ends."""

@@ -165,7 +165,7 @@ def test_govern__parameters__shown_old_and_new_then_in_force(stage: Stage) -> No
         ("timelock_delay", "600", "700"),
     }
     assert stage.d.settings.price_rules().grace == 600, "nothing was signed"
-    assert "12 live accounts" in done("queue", name)
+    assert "15 live accounts" in done("queue", name)
     assert "waiting until" in done("status")
     wait()
     assert "ready" in done("status")
