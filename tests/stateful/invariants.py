@@ -17,7 +17,7 @@ from oracle.engine.margin import Basis, Margin
 from oracle.engine.units import RAY, WAD
 
 from .driver import Reverted
-from .stage import CONFIGS, MARKETS, TOKEN, Outcome, Stage, owner_of
+from .stage import CONFIGS, MARKETS, TOKEN, Outcome, Stage
 
 GAS = 15_000_000
 # Everything a long run must have seen; a short one may miss what is rare.
@@ -403,17 +403,14 @@ class Checks:
         assert receipt.gas <= GAS, f"15: resolving takes {receipt.gas}"
 
     def _check_sellable(self, account: int) -> None:
-        """15: at twice the auction's length collateral goes to anyone for nothing."""
+        """15: at twice the auction's length the vault has it for nothing, at anyone's call."""
         stage, model = self.stage, self.stage.model
         if stage.would(lambda: model.liquidator.collateral_terms(account, TOKEN)) is not None:
             return  # waits for a price
-        sale = model.liquidator.collateral_terms(account, TOKEN)
-        if sale.price:
+        if model.liquidator.collateral_terms(account, TOKEN).price:
             return
-        taker = stage.accounts[0] if account != stage.accounts[0] else stage.accounts[1]
         saved = stage.snapshot()
-        args = (account, TOKEN, 2**127, taker, 0)
-        receipt = stage.liquidator.send(owner_of(taker), "take_collateral", *args)
+        receipt = stage.vault.send(stage.owner, "take_last", account, TOKEN)
         stage.restore(saved)
         assert receipt.ok, f"15: collateral of {account} cannot be had: {receipt.reason!r}"
 
