@@ -19,7 +19,6 @@ from oracle.engine.units import WAD
 from oracle.keeper import KeeperError
 from oracle.signing import MessageError
 from scripts.crisis_parts import opening, outcome, page, table
-from scripts.crisis_parts.bars import Bars, progress
 from scripts.crisis_parts.capital import Capital, capital_of, give, with_rings
 from scripts.crisis_parts.chain import Chain
 from scripts.crisis_parts.errors import CrisisError
@@ -30,10 +29,12 @@ from scripts.crisis_parts.mirror import Mirror
 from scripts.crisis_parts.queues import VARIANTS, QueueFigures, Variant, run_queues
 from scripts.crisis_parts.solvency import Closing, close_books, read_health
 from scripts.support.anvil import connected, running_anvil
+from scripts.support.bars import Bars, progress
 from scripts.support.compilation import refresh
 from scripts.support.config import Config
 from scripts.support.deployed import CONTRACTS
 from scripts.support.deployment import deploy, step_count
+from scripts.support.files import prepare_folder, write
 
 DEPLOYED_BEFORE = 7_200  # [s] the chain begins before the first price
 OPENED_BEFORE = 3_600  # [s] accounts are opened
@@ -104,25 +105,6 @@ def run_crisis(
     terminal.print(table.files(out), soft_wrap=True)
     outcome.check(report)
     return report
-
-
-def prepare_folder(out: Path) -> None:
-    """Before anything takes time: can the report be written?"""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".probe"
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        raise CrisisError(f"Nothing can be written to {out}: {error.strerror}.") from None
-
-
-def write(path: Path, content: str) -> None:
-    """A file, or a sentence."""
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise CrisisError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 # --- internals -----------------------------------------------------------------------------------

@@ -1,17 +1,14 @@
-"""What is seen in the terminal: a bar while it runs, a table at the end."""
+"""What is seen in the terminal: a line while it runs, a table at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Table
 
 from scripts.demo_parts.venue import WAD, Market
 
@@ -29,47 +26,6 @@ SECOND_ACT: Final = {
     "charged": "  + c charged to the opposite side",
     "socialised": "  + d socialised, then restored",
 }
-NOTE: Final = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-
-
-class Screen:
-    """A bar for each part."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task: TaskID | None = None
-
-    def begin(self, what: str, total: int | None) -> None:
-        """The next part, of `total` steps; what went before is done."""
-        self.end()
-        self._task = self._progress.add_task(what, total=total, note="")
-
-    def end(self) -> None:
-        """The part is done."""
-        if self._task is not None:
-            total = self._progress.tasks[self._task].total or 1
-            self._progress.update(self._task, total=total, completed=total)
-
-    def advance(self, note: str = "") -> None:
-        """One step of it."""
-        if self._task is not None:
-            self._progress.update(self._task, advance=1, note=note)
-
-
-@contextmanager
-def screen(console: Console) -> Iterator[Screen]:
-    """Bars until the end of the block."""
-    columns = (
-        TextColumn("{task.description}", table_column=Column(width=10, no_wrap=True)),
-        BarColumn(bar_width=16, table_column=Column(width=16)),
-        TextColumn("{task.percentage:>3.0f} %", table_column=Column(width=5, no_wrap=True)),
-        TimeElapsedColumn(table_column=Column(width=7, no_wrap=True)),
-        TextColumn("[dim]{task.fields[note]}", table_column=NOTE),
-    )
-    with Progress(*columns, console=console, expand=True) as progress:
-        screen = Screen(progress)
-        yield screen
-        screen.end()
 
 
 def describe(time: int, views: Mapping[str, Market], acts: int) -> str:

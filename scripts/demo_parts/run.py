@@ -19,10 +19,12 @@ from scripts.demo_parts.plan import Plan, deployment_config, find_silence, make_
 from scripts.demo_parts.replay import EARLY, Stage, play, play_staged, set_stage
 from scripts.demo_parts.venue import Market, deploy_venue
 from scripts.support.anvil import connected, running_anvil
+from scripts.support.bars import Bars, progress
 from scripts.support.compilation import refresh
 from scripts.support.config import Config
 from scripts.support.deployed import CONTRACTS
 from scripts.support.deployment import step_count
+from scripts.support.files import prepare_folder, write
 
 DEPLOYED_BEFORE = 3_600  # [s] before the accounts are opened
 
@@ -54,7 +56,7 @@ def run_demo(
         ScriptError: anything that stops it, or something it must show and did not.
     """
     terminal = terminal or Console()
-    out = prepare_folder(out)
+    prepare_folder(out)
     try:
         result = _run(make_plan(scenario, skip, hours), port, terminal)
     except (ChainError, KeeperError, MessageError) as error:
@@ -67,32 +69,12 @@ def run_demo(
     return result.report
 
 
-def prepare_folder(out: Path) -> Path:
-    """Before anything takes time: can the report be written?"""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".probe"
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        raise DemoError(f"Nothing can be written to {out}: {error.strerror}.") from None
-    return out
-
-
-def write(path: Path, content: str) -> None:
-    """A file, or a sentence."""
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise DemoError(f"{path} cannot be written: {error.strerror}.") from None
-
-
 # --- internals ----------------------------------------------------------------------------------
 
 
 def _run(plan: Plan, port: int, terminal: Console) -> Result:
     began = time.monotonic()
-    with console.screen(terminal) as screen:
+    with progress(terminal) as screen:
         screen.begin("Compiling", None)
         refresh(CONTRACTS.values())
         config = deployment_config(plan)
@@ -128,7 +110,7 @@ def _run(plan: Plan, port: int, terminal: Console) -> Result:
     return Result(report, page.render(report, stage.recorder, names))
 
 
-def _set_up(plan: Plan, config: Config, client: Client, screen: console.Screen) -> Stage:
+def _set_up(plan: Plan, config: Config, client: Client, screen: Bars) -> Stage:
     screen.begin("Deploying", step_count(config))
     venue = deploy_venue(config, client, lambda step: screen.advance(step))
     screen.begin("Opening", None)
@@ -136,7 +118,7 @@ def _set_up(plan: Plan, config: Config, client: Client, screen: console.Screen) 
     return set_stage(plan, config, venue, people, find_silence(plan, config))
 
 
-def _replay(stage: Stage, screen: console.Screen) -> None:
+def _replay(stage: Stage, screen: Bars) -> None:
     screen.begin("Replaying", len(stage.plan.steps))
 
     def show(step: int, now: int, views: Mapping[str, Market]) -> None:

@@ -133,6 +133,25 @@ PERMIT = (2**40, 27, bytes(32), bytes(32))
 GENEROUS = 10**30
 WEEK = 7 * DAY
 
+
+def share_probes(contract: str) -> tuple[Probe, ...]:
+    """What fund and vault have alike: shares, and the ways in and out."""
+    return (
+        Probe(contract, "request_deposit", fixed(10**6)),
+        Probe(contract, "cancel_deposit", fixed()),
+        Probe(contract, "request_redeem", fixed(1)),
+        Probe(contract, "cancel_redeem", fixed()),
+        Probe(contract, "deposit", fixed(10**6, STRANGER)),
+        Probe(contract, "mint", fixed(10**12, STRANGER)),
+        Probe(contract, "withdraw", lambda s: (1, STRANGER, s.caller)),
+        Probe(contract, "redeem", lambda s: (10**6, STRANGER, s.caller)),
+        Probe(contract, "transfer", fixed(STRANGER, 0)),
+        Probe(contract, "approve", fixed(STRANGER, 0)),
+        Probe(contract, "transferFrom", fixed(STRANGER, STRANGER, 0)),
+        Probe(contract, "permit", fixed(STRANGER, STRANGER, 0, 2**40, 27, EMPTY, EMPTY)),
+    )
+
+
 PROBES: Final = (
     # The engine
     Probe("engine", "report", report_arguments),
@@ -232,36 +251,14 @@ PROBES: Final = (
     Probe("gateway", "revoke_session_key", account_arguments(dev_address(SESSION))),
     Probe("gateway", "deposit_with_permit", account_arguments(1, *PERMIT)),
     # The insurance fund
-    Probe("fund", "request_deposit", fixed(10**6)),
-    Probe("fund", "cancel_deposit", fixed()),
-    Probe("fund", "request_redeem", fixed(1)),
-    Probe("fund", "cancel_redeem", fixed()),
-    Probe("fund", "deposit", fixed(10**6, STRANGER)),
-    Probe("fund", "mint", fixed(10**12, STRANGER)),
-    Probe("fund", "withdraw", lambda s: (1, STRANGER, s.caller)),
-    Probe("fund", "redeem", lambda s: (10**6, STRANGER, s.caller)),
-    Probe("fund", "transfer", fixed(STRANGER, 0)),
-    Probe("fund", "approve", fixed(STRANGER, 0)),
-    Probe("fund", "transferFrom", fixed(STRANGER, STRANGER, 0)),
-    Probe("fund", "permit", fixed(STRANGER, STRANGER, 0, 2**40, 27, EMPTY, EMPTY)),
+    *share_probes("fund"),
     Probe("fund", "give", fixed(0, 10**6)),
     Probe("fund", "note_income", fixed(0, 0)),
     Probe("fund", "cover", fixed(0, 0)),
     Probe("fund", "set_bucket_cap", fixed(0, 1)),
     Probe("fund", "hand_over", lambda s: (s.d.addresses["gateway"],)),
     # The backstop vault
-    Probe("vault", "request_deposit", fixed(10**6)),
-    Probe("vault", "cancel_deposit", fixed()),
-    Probe("vault", "request_redeem", fixed(1)),
-    Probe("vault", "cancel_redeem", fixed()),
-    Probe("vault", "deposit", fixed(10**6, STRANGER)),
-    Probe("vault", "mint", fixed(10**12, STRANGER)),
-    Probe("vault", "withdraw", lambda s: (1, STRANGER, s.caller)),
-    Probe("vault", "redeem", lambda s: (10**6, STRANGER, s.caller)),
-    Probe("vault", "transfer", fixed(STRANGER, 0)),
-    Probe("vault", "approve", fixed(STRANGER, 0)),
-    Probe("vault", "transferFrom", fixed(STRANGER, STRANGER, 0)),
-    Probe("vault", "permit", fixed(STRANGER, STRANGER, 0, 2**40, 27, EMPTY, EMPTY)),
+    *share_probes("vault"),
     Probe("vault", "give", fixed(10**6)),
     Probe("vault", "fill_ring", fixed(0)),
     Probe("vault", "drain_ring", fixed(0)),

@@ -21,20 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.stateful.stage import NAMES
+
 ROOT = Path(__file__).resolve().parents[2]
 PATCHES = ROOT / "tests" / "mutants"
 TREES = ("contracts", "oracle", "tests")
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.csv.gz", "node_modules")
-CONTRACTS = (
-    "RiskSettings",
-    "RiskEngine",
-    "Custody",
-    "Clearinghouse",
-    "InsuranceFund",
-    "BackstopVault",
-    "Liquidator",
-)
-STANDING = (*CONTRACTS, "TokenMock", "StubGateway")
+STANDING = (*NAMES, "TokenMock", "StubGateway")
 PYTEST = ("-x", "-q", "-p", "no:ape_test", "-p", "no:cacheprovider", "--tb=short")
 TIMEOUT = 300  # [s]
 NOT_COMPILED = 9  # exit code

@@ -1,4 +1,4 @@
-"""A bar for each part of the replay, while it runs."""
+"""A bar for each part of a replay, while it runs."""
 
 from __future__ import annotations
 
