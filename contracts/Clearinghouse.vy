@@ -65,7 +65,6 @@ exports: (trading.trade, cash.deposit_from)
 exports: (
     disposal.take_over,
     disposal.pay_for_collateral,
-    disposal.pay,
     disposal.reward,
     disposal.close_at_mark,
     disposal.deleverage,

@@ -130,11 +130,20 @@ def _interest_due(_account: uint256, _cash: int256) -> uint256:
 
 @view
 @internal
+def _stored(_account: uint256) -> ledger_words.AccountState:
+    """
+    @dev Without the interest since the last touch.
+    """
+    return ledger_words._unpack_account(self.words[_account])
+
+
+@view
+@internal
 def _peek(_account: uint256) -> ledger_words.AccountState:
     """
     @dev As of now, interest included; for views.
     """
-    state: ledger_words.AccountState = ledger_words._unpack_account(self.words[_account])
+    state: ledger_words.AccountState = self._stored(_account)
     state.cash -= convert(self._interest_due(_account, state.cash), int256)
     return state
 
@@ -144,7 +153,7 @@ def _load(_account: uint256) -> ledger_words.AccountState:
     """
     @dev Accrues: the interest moves from the account to the protocol. `_store` must follow.
     """
-    state: ledger_words.AccountState = ledger_words._unpack_account(self.words[_account])
+    state: ledger_words.AccountState = self._stored(_account)
     if state.cash < 0:
         due: uint256 = self._interest_due(_account, state.cash)
         state.cash -= convert(due, int256)

@@ -53,7 +53,7 @@ def deposit_from(_account: uint256, _amount: uint256):
     """
     @notice The same through a gateway the account opted in to, paid by the account's owner.
     """
-    state: ledger_words.AccountState = ledger_words._unpack_account(accounts.words[_account])
+    state: ledger_words.AccountState = accounts._stored(_account)
     accounts._check_opted_in(state, registry._calling_gateway())
     self._deposit(_account, _amount, convert(_account >> 96, address))
 

@@ -31,6 +31,16 @@ uses: trading
 NO_MARKET: constant(uint256) = 200
 
 
+# A leg, or part of one, that goes to another account.
+struct Move:
+    market: uint256
+    size: int256  # [base wad] what the taker receives
+    price: uint256  # [USD wad]
+    g: int256  # [USD wad] price less funding
+    fee: uint256  # [USD wad] the giver pays the market
+    payment: uint256  # [USD wad] the giver pays the taker
+
+
 @external
 def take_over(
     _from: uint256, _to: uint256, _market: uint256, _size: int256, _price: uint256, _fee: uint256
@@ -41,23 +51,16 @@ def take_over(
     @return What _from realised [USD wad], before the fee, and what is left of its leg.
     """
     registry._check_liquidator()
-    trading._check_size(_from, _to, _size)
     quote: IRiskEngine.Quote = health._quote(_market)
     g: int256 = convert(_price, int256) - quote.funding
     sides: ledger_words.Sides = positions._sides(_market)
     given: positions.Change = positions._change(_from, _market, sides, -_size, g)
     reasons._require(health._reduces(given.before, given.after), reasons.SIZE)
-    taken: positions.Change = positions._change(_to, _market, given.sides, _size, g)
-    positions._store_sides(_market, taken.sides)
-    positions._book(_market, given.net + taken.net, _fee)
     giver: ledger_words.AccountState = accounts._load_open(_from)
     giver = trading._apply(_from, giver, _market, given, _fee)
-    taker: ledger_words.AccountState = accounts._load_open(_to)
-    taker = trading._apply(_to, taker, _market, taken, 0)
+    move: Move = Move(market=_market, size=_size, price=_price, g=g, fee=_fee, payment=0)
+    taker: ledger_words.AccountState = self._pass_on(_from, _to, given, move)
     self._check_live(_to, taker, _market)
-    log IClearinghouse.TakenOver(
-        account=_from, taker=_to, market=_market, size=_size, price=_price, fee=_fee
-    )
     return given.realised, positions._leg(_from, _market)
 
 
@@ -77,24 +80,13 @@ def pay_for_collateral(_from: uint256, _to: uint256, _payment: uint256):
 
 
 @external
-def pay(_from: uint256, _to: uint256, _amount: uint256):
-    """
-    @notice Move cash between accounts, whatever it leaves of either: who takes a book over is paid from it.
-    @param _amount [USD wad]
-    """
-    registry._check_liquidator()
-    giver: ledger_words.AccountState = accounts._load_open(_from)
-    giver = cash._move_cash(_from, giver, _to, _amount)
-
-
-@external
 def reward(_account: uint256, _receiver: address, _amount: uint256):
     """
     @notice Set a part of an account's cash apart for who resolved it; custody releases it.
     @param _amount [USD wad]
     """
     registry._check_liquidator()
-    state: ledger_words.AccountState = ledger_words._unpack_account(accounts.words[_account])
+    state: ledger_words.AccountState = accounts._stored(_account)
     state.cash -= convert(_amount, int256)
     self._store_closing(_account, state)
     extcall ICustody(registry.CUSTODY).credit(_receiver, _amount)
@@ -102,13 +94,16 @@ def reward(_account: uint256, _receiver: address, _amount: uint256):
 
 @external
 def close_at_mark(
-    _account: uint256, _keep: uint256
+    _account: uint256, _keep: uint256, _owner: address, _payments: DynArray[uint256, 16]
 ) -> (int256, DynArray[IClearinghouse.ClosedLeg, 16]):
     """
-    @notice Close legs at mark into cash, and pay out positions of ended epochs. The sides are out of balance
-        until `deleverage` is called for each leg returned, and negative cash where nothing else is left waits
-        for `write_off`.
+    @notice Close legs at mark into cash, and pay out positions of ended epochs. Where nobody takes the legs over, the
+        sides are out of balance until `deleverage` is called for each leg returned; negative cash where nothing
+        else is left waits for `write_off`.
     @param _keep Bit m: leave the leg in market m.
+    @param _owner Who takes the legs over, that of market m into his subaccount m; nobody where zero. Whether he can
+        carry them is the liquidator's to know.
+    @param _payments [USD wad] what each leg's taker is paid out of the account's cash, in the book's order.
     @return The account's cash after, and what was closed.
     """
     registry._check_liquidator()
@@ -119,34 +114,46 @@ def close_at_mark(
     for i: uint256 in range(16):
         if list == 0:
             break
-        market: uint256 = (list & 63) - 1
+        market: uint256 = unsafe_sub(list & 63, 1)
         list = list >> 6
         if (_keep >> market) & 1 == 1:
             state.markets = ledger_words._with_market(state.markets, market)
             continue
         quote: IRiskEngine.Quote = health._quote(market)
         g: int256 = convert(quote.mark, int256) - quote.funding
-        sides: ledger_words.Sides = positions._sides(market)
-        change: positions.Change = self._close_one(_account, market, sides, g)
+        change: positions.Change = positions._close_out(_account, market, g)
         state.cash += change.realised
+        if change.before != 0 and _owner != empty(address):
+            payment: uint256 = _payments[len(closed)]
+            state.cash -= convert(payment, int256)
+            move: Move = Move(
+                market=market, size=change.before, price=quote.mark, g=g, fee=0, payment=payment
+            )
+            self._pass_on(_account, (convert(_owner, uint256) << 96) | market, change, move)
+        else:
+            self._book_closed(_account, market, change)
         if change.before != 0:
-            closed.append(self._closed_leg(market, change, g))
+            value: int256 = fixed_point._wad_mul_floor(change.before, g) + change.base_before
+            closed.append(
+                IClearinghouse.ClosedLeg(
+                    market=market, size=change.before, loss=fixed_point._positive(-value), g=g
+                )
+            )
     self._store_closing(_account, state)
     return state.cash, closed
 
 
 @external
-def deleverage(_market: uint256, _is_long: bool, _size: uint256, _charge: uint256):
+def deleverage(_market: uint256, _is_long: bool, _size: uint256, _charge: uint256, _g: int256):
     """
     @notice Cut the side opposite to legs that were closed at mark, and charge it.
     @param _is_long Whether the side to cut is the long one.
     @param _size [base wad] 0 to charge only.
     @param _charge [USD wad]
+    @param _g [USD wad] Price less funding that the legs closed at.
     """
     registry._check_liquidator()
-    quote: IRiskEngine.Quote = health._quote(_market)
-    g: int256 = convert(quote.mark, int256) - quote.funding
-    positions._cut(_market, _is_long, _size, _charge, g)
+    positions._cut(_market, _is_long, _size, _charge, _g)
 
 
 @external
@@ -156,7 +163,7 @@ def write_off(_account: uint256, _forgiven: uint256, _socialised: uint256):
         D_h, the rest was charged.
     """
     registry._check_liquidator()
-    state: ledger_words.AccountState = ledger_words._unpack_account(accounts.words[_account])
+    state: ledger_words.AccountState = accounts._stored(_account)
     state.cash += convert(_forgiven, int256)
     reasons._require(state.cash <= 0, reasons.CASH)
     accounts._store(_account, state)
@@ -174,15 +181,42 @@ def collect(_account: uint256, _market: uint256):
     @notice Pay out a position of an ended epoch, or one too small to have a size, into the account's cash.
     """
     state: ledger_words.AccountState = accounts._load_open(_account)
-    sides: ledger_words.Sides = positions._sides(_market)
-    change: positions.Change = self._close_one(_account, _market, sides, 0)
+    change: positions.Change = positions._close_out(_account, _market, 0)
     reasons._require(change.before == 0, reasons.SIZE)
+    self._book_closed(_account, _market, change)
     state.markets = ledger_words._without_market(state.markets, _market)
     state.cash += change.realised
     accounts._store(_account, state)
 
 
 # --- internals -------------------------------------------------------------------------------------------
+
+
+@internal
+def _pass_on(
+    _from: uint256, _to: uint256, _given: positions.Change, _move: Move
+) -> ledger_words.AccountState:
+    """
+    @dev What _from gave up opens for _to, who is paid to take it. Returns the taker's state.
+    """
+    trading._check_size(_from, _to, _move.size)
+    market: uint256 = _move.market
+    taken: positions.Change = positions._change(_to, market, _given.sides, _move.size, _move.g)
+    positions._store_sides(market, taken.sides)
+    positions._book(market, _given.net + taken.net, _move.fee)
+    taker: ledger_words.AccountState = accounts._load_open(_to)
+    taker.cash += convert(_move.payment, int256)
+    taker = trading._apply(_to, taker, market, taken, 0)
+    log IClearinghouse.TakenOver(
+        account=_from,
+        taker=_to,
+        market=market,
+        size=_move.size,
+        price=_move.price,
+        fee=_move.fee,
+        payment=_move.payment,
+    )
+    return taker
 
 
 @internal
@@ -197,16 +231,12 @@ def _store_closing(_account: uint256, _state: ledger_words.AccountState):
 
 
 @internal
-def _close_one(
-    _account: uint256, _market: uint256, _sides: ledger_words.Sides, _g: int256
-) -> positions.Change:
-    change: positions.Change = positions._close_out(_account, _market, _sides, _g)
-    positions._store_sides(_market, change.sides)
-    positions._book(_market, change.net, 0)
+def _book_closed(_account: uint256, _market: uint256, _change: positions.Change):
+    positions._store_sides(_market, _change.sides)
+    positions._book(_market, _change.net, 0)
     log IClearinghouse.ClosedAtMark(
-        account=_account, market=_market, size=change.before, realised=change.realised
+        account=_account, market=_market, size=_change.before, realised=_change.realised
     )
-    return change
 
 
 @view
@@ -220,16 +250,3 @@ def _check_live(_account: uint256, _state: ledger_words.AccountState, _market: u
     )
     health._check_bound(margin, _market)
     health._check_initial(margin)
-
-
-@view
-@internal
-def _closed_leg(
-    _market: uint256, _change: positions.Change, _g: int256
-) -> IClearinghouse.ClosedLeg:
-    value: int256 = fixed_point._wad_mul_floor(_change.before, _g) + _change.base_before
-    return IClearinghouse.ClosedLeg(
-        market=_market,
-        size=_change.before,
-        loss=fixed_point._positive(-value),
-    )

@@ -64,9 +64,6 @@ def _take(
     else:
         after = liquidation._with_leg(case.margin, offer.leg, left, gained)
     self._finish(case, after)
-    log ILiquidator.PositionTaken(
-        taker=_taker, account=_account, market=_market, size=signed, price=offer.price, fee=fee
-    )
     return size
 
 

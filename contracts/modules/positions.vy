@@ -221,13 +221,11 @@ def _change(
 
 
 @internal
-def _close_out(
-    _account: uint256, _market: uint256, _sides: ledger_words.Sides, _g: int256
-) -> Change:
+def _close_out(_account: uint256, _market: uint256, _g: int256) -> Change:
     """
     @dev All of a position at g, also one too small to have an effective size, or of an ended epoch.
     """
-    change: Change = self._start(_account, _market, _sides)
+    change: Change = self._start(_account, _market, self._sides(_market))
     self.position_words[_account][_market] = 0
     if change.scaled == 0:
         return change

@@ -52,20 +52,22 @@ def _resolve(_account: uint256):
     frozen: uint256 = self._frozen_markets(case)
     is_all: bool = frozen == 0 and len(case.book.holdings) == 0
     reward: uint256 = self._reward_of(case)
-    taken: DynArray[IClearinghouse.ClosedLeg, 16] = []
+    payments: DynArray[uint256, 16] = []
     if is_all:
-        taken = self._hand_to_vault(case, reward)
+        payments = self._plan(case, reward)
+    is_taken: bool = len(payments) != 0
+    taker: address = empty(address)
+    if is_taken:
+        taker = liquidation.VAULT.address
     cash: int256 = 0
-    closed: DynArray[IClearinghouse.ClosedLeg, 16] = []
-    cash, closed = extcall liquidation.LEDGER.close_at_mark(_account, frozen)
+    legs: DynArray[IClearinghouse.ClosedLeg, 16] = []
+    cash, legs = extcall liquidation.LEDGER.close_at_mark(_account, frozen, taker, payments)
     if reward != 0:
         extcall liquidation.LEDGER.reward(_account, msg.sender, reward)
         cash -= convert(reward, int256)
-    split: Split = self._split_of(closed, taken, self._deficit_of(case, is_all, cash))
-    for leg: IClearinghouse.ClosedLeg in taken:
-        split = self._settle_leg(_account, leg, True, split, case.parameters.min_deficit)
-    for leg: IClearinghouse.ClosedLeg in closed:
-        split = self._settle_leg(_account, leg, False, split, case.parameters.min_deficit)
+    split: Split = self._split_of(legs, self._deficit_of(case, is_all, cash))
+    for leg: IClearinghouse.ClosedLeg in legs:
+        split = self._settle_leg(_account, leg, is_taken, split, case.parameters.min_deficit)
     if split.deficit > 0 and split.loss == 0:
         split.insured = extcall liquidation.FUND.cover(NO_MARKET, split.deficit)
     self._finish(case, cash, reward, split, is_all)
@@ -96,46 +98,18 @@ def _finish(_case: liquidation.Case, _cash: int256, _reward: uint256, _split: Sp
 
 
 @internal
-def _hand_to_vault(
-    _case: liquidation.Case, _reward: uint256
-) -> DynArray[IClearinghouse.ClosedLeg, 16]:
+@view
+def _plan(_case: liquidation.Case, _reward: uint256) -> DynArray[uint256, 16]:
     """
-    @dev Step 2: the vault's rings take the whole book at the mark and are paid out of it, or nothing happens.
-        Returns what was taken.
+    @dev Step 2: what the vault is paid for each leg, if its rings take the whole book.
     """
-    taken: DynArray[IClearinghouse.ClosedLeg, 16] = []
     if _case.account >> 96 == convert(liquidation.VAULT.address, uint256):
-        return taken
-    payments: DynArray[uint256, 16] = staticcall liquidation.VAULT.plan(
+        return []
+    return staticcall liquidation.VAULT.plan(
         _case.book.legs,
         _case.margin.equity - convert(_reward, int256),
         _case.margin.requirement,
     )
-    for i: uint256 in range(len(payments), bound=16):
-        leg: IRiskEngine.Leg = _case.book.legs[i]
-        ring: uint256 = (convert(liquidation.VAULT.address, uint256) << 96) | leg.market
-        if payments[i] != 0:
-            extcall liquidation.LEDGER.pay(_case.account, ring, payments[i])
-        mark: uint256 = (staticcall liquidation.ENGINE.quote(leg.market)).mark
-        value: int256 = 0
-        left: IRiskEngine.Leg = empty(IRiskEngine.Leg)
-        value, left = extcall liquidation.LEDGER.take_over(
-            _case.account, ring, leg.market, leg.size, mark, 0
-        )
-        taken.append(
-            IClearinghouse.ClosedLeg(
-                market=leg.market, size=leg.size, loss=fixed_point._positive(-value)
-            )
-        )
-        log ILiquidator.PositionTaken(
-            taker=ring,
-            account=_case.account,
-            market=leg.market,
-            size=leg.size,
-            price=mark,
-            fee=0,
-        )
-    return taken
 
 
 @internal
@@ -164,7 +138,9 @@ def _settle_leg(
     if not _is_taken:
         size = convert(abs(_leg.size), uint256)
     if size | charge != 0:
-        extcall liquidation.LEDGER.deleverage(_leg.market, _leg.size < 0, size, charge)
+        extcall liquidation.LEDGER.deleverage(
+            _leg.market, _leg.size < 0, size, charge, _leg.g
+        )
     split.loss_left -= _leg.loss
     split.assigned += share
     split.insured += insured
@@ -268,16 +244,10 @@ def _key_of(_market: uint256, _is_long: bool) -> uint256:
 
 @internal
 @pure
-def _split_of(
-    _closed: DynArray[IClearinghouse.ClosedLeg, 16],
-    _taken: DynArray[IClearinghouse.ClosedLeg, 16],
-    _deficit: uint256,
-) -> Split:
+def _split_of(_legs: DynArray[IClearinghouse.ClosedLeg, 16], _deficit: uint256) -> Split:
     split: Split = empty(Split)
     split.deficit = _deficit
-    for leg: IClearinghouse.ClosedLeg in _closed:
-        split.loss += leg.loss
-    for leg: IClearinghouse.ClosedLeg in _taken:
+    for leg: IClearinghouse.ClosedLeg in _legs:
         split.loss += leg.loss
     split.loss_left = split.loss
     return split

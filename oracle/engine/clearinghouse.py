@@ -7,6 +7,7 @@ own units outside, in USD wad inside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -73,6 +74,7 @@ class ClosedLeg:
     market: int
     size: int  # [base wad] as it was
     loss: int  # [USD wad] w_m = max(0, -V)
+    g: int  # [USD wad] mark less funding, the index it closed at
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +250,11 @@ class Clearinghouse:
 
         Returns what the giver realised, before the fee [USD wad].
         """
-        _check_size(giver, taker, size)
         quote = self.engine.quote(market)
         g = price - quote.funding
         gone = self._change(giver, self._load_open(giver), market, -size, g, fee).change
         require(_reduces(gone), "size")
-        party = self._change(taker, self._load_open(taker), market, size, g, 0)
+        party = self._pass_on(giver, taker, market, size, g, 0)
         margin = self.assess(Basis.LIVE, self._book(taker, party.state))
         _check_bound(margin, market)
         _check_initial(margin)
@@ -267,23 +268,27 @@ class Clearinghouse:
         require(state.cash >= 0, "cash")
         _check_initial(self.assess(Basis.LIVE, self._book(buyer, state)))
 
-    def pay(self, giver: int, taker: int, amount: int) -> None:
-        """Move cash, whatever it leaves of either [USD wad]."""
-        self._move_cash(giver, self._load_open(giver), taker, amount)
-
     def reward(self, account: int, receiver: int, amount: int) -> None:
         """Set a part of an account's cash apart for who resolved it [USD wad]."""
         state = self.state.accounts[account]
         self._store_closing(account, replace(state, cash=state.cash - amount))
         self.custody.credit(receiver, amount)
 
-    def close_at_mark(self, account: int, keep: frozenset[int]) -> tuple[int, list[ClosedLeg]]:
+    def close_at_mark(
+        self,
+        account: int,
+        keep: frozenset[int],
+        owner: int | None = None,
+        payments: Sequence[int] = (),
+    ) -> tuple[int, list[ClosedLeg]]:
         """Close legs at mark into cash; the sides are out of balance until `deleverage`.
 
-        Markets to ``keep`` stay. Returns the account's cash after, and what was closed.
+        Markets to ``keep`` stay. An ``owner`` (his first account) takes the legs over instead, that
+        of market m into his account m, and is paid for each [USD wad]. Returns the account's cash
+        after, and what was closed.
         """
         state = self._load_open(account)
-        closed = []
+        closed: list[ClosedLeg] = []
         for market in state.markets:
             if market in keep:
                 continue
@@ -291,15 +296,19 @@ class Clearinghouse:
             change = self._close_out(account, market, g)
             state = _without_market(state, market)
             state = replace(state, cash=state.cash + change.realised)
-            if change.before != 0:
-                closed.append(_closed_leg(market, change, g))
+            if change.before == 0:
+                continue
+            if owner is not None:
+                payment = payments[len(closed)]
+                state = replace(state, cash=state.cash - payment)
+                self._pass_on(account, owner | market, market, change.before, g, payment)
+            closed.append(_closed_leg(market, change, g))
         self._store_closing(account, state)
         return state.cash, closed
 
-    def deleverage(self, market: int, size: int, charge: int, *, is_long: bool) -> None:
-        """Cut a side by the ``size`` of legs closed at mark (0: none), and charge it."""
+    def deleverage(self, market: int, size: int, charge: int, g: int, *, is_long: bool) -> None:
+        """Cut a side by the ``size`` of legs closed at g (0: none), and charge it."""
         before = self.market(market)
-        g = self.engine.quote(market).g
         cut, finals = positions.cut(before, size, charge, g, is_long=is_long)
         self._put_market(market, cut, finals)
         self._allow_gap(market, before.side(is_long=is_long).total // RAY + 1)
@@ -482,6 +491,14 @@ class Clearinghouse:
         self._allow_gap(market, 1)
         return change
 
+    def _pass_on(
+        self, giver: int, taker: int, market: int, size: int, g: int, payment: int
+    ) -> Party:
+        """What the giver gave up opens for the taker, who is paid to take it."""
+        _check_size(giver, taker, size)
+        state = self._load_open(taker)
+        return self._change(taker, replace(state, cash=state.cash + payment), market, size, g, 0)
+
     # --- internals: gates ------------------------------------------------------------------------
 
     def _check_party(self, party: Party, market: int, quote: Quote, *, must_reduce: bool) -> None:
@@ -558,7 +575,7 @@ def _price_of(quote: Quote, price: int, *, maker_buys: bool) -> int:
 
 
 def _closed_leg(market: int, change: Change, g: int) -> ClosedLeg:
-    return ClosedLeg(market, change.before, positive(-positions.value_of(change, g)))
+    return ClosedLeg(market, change.before, positive(-positions.value_of(change, g)), g)
 
 
 def _with_market(state: Account, market: int) -> Account:

@@ -169,13 +169,14 @@ class Liquidator:
         frozen = self._frozen_markets(case)
         is_all = not frozen and not case.book.holdings
         reward = self._reward_of(case)
-        taken = self._hand_to_vault(case, reward) if is_all else []
-        cash, closed = self.ledger.close_at_mark(account, frozen)
+        payments = self._plan(case, reward) if is_all else []
+        taker = self.vault.address if payments else None
+        cash, legs = self.ledger.close_at_mark(account, frozen, taker, payments)
         if reward:
             self.ledger.reward(account, caller, reward)
             cash -= reward
         deficit = self._deficit_of(case, cash, is_all=is_all)
-        insured, charged = self._settle_legs(taken, closed, deficit)
+        insured, charged = self._settle_legs(legs, deficit, is_taken=bool(payments))
         socialised = deficit - insured - charged
         if deficit > 0:
             self.ledger.write_off(account, deficit, socialised)
@@ -328,25 +329,15 @@ class Liquidator:
         notional = min(entry, quote.mark * size // WAD)
         return Usd(min(most, notional * rate // PPM // 8))
 
-    def _hand_to_vault(self, case: Case, reward: int) -> list[ClosedLeg]:
-        """Step 2: the rings take the whole book at the mark, or nothing; returns what was taken."""
+    def _plan(self, case: Case, reward: int) -> list[int]:
+        """Step 2: what the vault is paid for each leg, if its rings take the whole book."""
         if self.vault.owns(case.account):
             return []
-        legs = case.book.legs
         margin = case.margin
-        payments = self.vault.plan(legs, margin.equity - reward, margin.requirement)
-        taken = []
-        for leg, payment in zip(legs, payments, strict=False):
-            ring = self.vault.account_of(leg.market)
-            if payment:
-                self.ledger.pay(case.account, ring, payment)
-            mark = self.engine.quote(leg.market).mark
-            value = self.ledger.take_over(case.account, ring, leg.market, leg.size, mark, 0)
-            taken.append(ClosedLeg(leg.market, leg.size, positive(-value)))
-        return taken
+        return self.vault.plan(case.book.legs, margin.equity - reward, margin.requirement)
 
     def _settle_legs(
-        self, taken: Sequence[ClosedLeg], closed: Sequence[ClosedLeg], deficit: int
+        self, legs: Sequence[ClosedLeg], deficit: int, *, is_taken: bool
     ) -> tuple[int, int]:
         """Settle each leg's part of the deficit, deleverage where nobody took it.
 
@@ -354,16 +345,15 @@ class Liquidator:
         where nothing settled.
         """
         insured = charged = 0
-        legs = [*taken, *closed]
         parts = waterfall.split_deficit(deficit, [leg.loss for leg in legs])
-        for i, (leg, part) in enumerate(zip(legs, parts, strict=True)):
+        for leg, part in zip(legs, parts, strict=True):
             paid = self.fund.cover(leg.market, part) if part else 0
             if part - paid > self.state.parameters.min_deficit:
                 self.engine.begin_aftermath(leg.market)
             charge = self._charge(leg, part - paid) if part > paid else 0
-            size = 0 if i < len(taken) else abs(leg.size)
+            size = 0 if is_taken else abs(leg.size)
             if size or charge:
-                self.ledger.deleverage(leg.market, size, charge, is_long=leg.size < 0)
+                self.ledger.deleverage(leg.market, size, charge, leg.g, is_long=leg.size < 0)
             insured += paid
             charged += charge
         if deficit and not any(leg.loss for leg in legs):

@@ -76,7 +76,6 @@ class Ladder:
         self.vault = 0  # [USD wad] notional the vault took over
         self.vault_paid = 0  # [USD wad] what it was paid for that
         self.covered = 0  # [USD wad] by the insurance fund's own events
-        self._payments: dict[int, int] = {}  # by account, of the take-over that follows
         self._keeper = _keeper(self.chain, self.config)
         self._anyone = person("anyone").address
         self._duration = self.config.liquidation.duration
@@ -216,11 +215,9 @@ class Ladder:
             moment.resolved += 1
             moment.deficit += values["deficit"]
             self.running.pop(self.mirror.index[values["account"]], None)
-        elif event.name == "Transferred":
-            self._payments[values["account"]] = values["amount"]
         elif event.name == "ShortfallCovered":
             self.covered += values["paid"]
-        elif event.name == "PositionTaken":
+        elif event.name == "TakenOver":
             self._note_taking(event, moment)
 
     def _note_taking(self, event: Happened, moment: Moment) -> None:
@@ -229,7 +226,7 @@ class Ladder:
         i = self.mirror.index[values["account"]]
         mark = self.marks[market]
         if values["taker"] == self.capital[market].ring:
-            payment = self._payments.pop(values["account"], 0)
+            payment = values["payment"]
             self.vault += size * mark // 10**18
             self.vault_paid += payment
             moment.handed.append(Taking(i, size, mark, payment))

@@ -215,6 +215,7 @@ class Mirror:
             )
             self.markets[market] = change.market
             self._put(i, self.cash[i] + change.realised - fee, change.position)
+        self._pay(self.index[values["account"]], self.index[values["taker"]], values["payment"])
 
     def _pay(self, giver: int, taker: int, amount: int) -> None:
         for i, change in ((giver, -amount), (taker, amount)):

@@ -94,7 +94,7 @@ class Bot:
             self._running.add(event.values["account"])
         elif event.name == "AuctionEnded":
             self._running.discard(event.values["account"])
-        elif event.name == "PositionTaken":
+        elif event.name == "TakenOver":
             style = self._style_of.get(event.values["taker"])
             if style is not None:
                 self._holding.add(style)

@@ -86,9 +86,7 @@ def after_resolution(events: Sequence[Happened]) -> Numbers:
     numbers = {"step": 2 if taken else 3, "left": max(0, whole["cash"])}
     numbers |= {what: whole[what] for what in FUNDING}
     paid = {
-        each.values["to"] % 2**96: each.values["amount"]
-        for each in events
-        if each.name == "Transferred"
+        each.values["market"]: each.values["payment"] for each in events if each.name == "TakenOver"
     }
     for leg in legs:
         market = leg["market"]
@@ -108,7 +106,7 @@ def of_take(lens: Waterfall, market: int, mark: int) -> Numbers:
 
 def after_take(events: Sequence[Happened]) -> Numbers:
     """What was taken."""
-    values = only(events, "PositionTaken")
+    values = only(events, "TakenOver")
     return {name: values[name] for name in ("size", "price", "fee")}
 
 

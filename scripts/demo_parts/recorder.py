@@ -87,7 +87,7 @@ class Recorder:
         self.held_jumps = 0
         self.reports = 0
         self.has_stock = False  # whether a ring may have a position
-        self._payments: dict[tuple[int, int], int] = {}  # account, ring -> the last
+        self._payments: dict[tuple[int, int], int] = {}  # account, market -> the last
         self._taken = False  # whether the vault took the leg resolved last
         self._marks: dict[str, int] = {}
         self._is_flat: dict[int, bool] = {}
@@ -163,7 +163,7 @@ class Recorder:
     def _on_JumpHeld(self, time: int, **_: Any) -> None:
         self.held_jumps += 1
 
-    def _on_PositionTaken(
+    def _on_TakenOver(
         self,
         time: int,
         taker: int,
@@ -172,9 +172,11 @@ class Recorder:
         size: int,
         price: int,
         fee: int,
+        payment: int,
     ) -> None:
         if taker in self._rings:  # the whole book goes to the vault: told by LegResolved
             self.has_stock = True
+            self._payments[account, market] = payment
             return
         symbol = self._symbols[market]
         mark = self._marks[symbol]
@@ -190,11 +192,6 @@ class Recorder:
         discount = max(0, amount * mark // WAD - payment)
         amounts = {"payment": payment, "discount": discount}
         self._add(time, account, symbol, 0, amount, price, mark, amounts)
-
-    def _on_Transferred(self, time: int, account: int, to: int, amount: int) -> None:
-        """The vault is paid, ring by ring, before it takes a book."""
-        if to in self._rings:
-            self._payments[account, market_of(to)] = amount
 
     def _on_LegResolved(
         self,
@@ -258,11 +255,6 @@ class Recorder:
         self.liquidations.append(
             Liquidation(time, account, market, step, size, price, mark, notional | amounts)
         )
-
-
-def market_of(ring: int) -> int:
-    """A ring's subaccount is the market's id."""
-    return ring % 2**96
 
 
 def rate(calm: int, storm: int, severity: int) -> int:

@@ -231,7 +231,7 @@ class _Play:
         scene.tell(
             events,
             "partial",
-            "PositionTaken",
+            "TakenOver",
             A,
             "Step 1. The last liquidator takes the least it may of A at the auction's first price.",
             {"notional": notional, "discount": discount, "fee": happened["fee"]},

@@ -15,6 +15,7 @@ from scripts.support.stage import Stage
 STRANGER: Final = "0x" + "5a" * 20
 OWNER, OTHER, SESSION = 6, 7, 8  # accounts of the local mnemonic
 EMPTY: Final = "0x" + "00" * 32
+ZERO: Final = "0x" + "00" * 20  # address
 DAY: Final = 86_400
 
 
@@ -172,11 +173,11 @@ PROBES: Final = (
     Probe("settings", "list_asset", new_listing),
     Probe("settings", "set_config", config_arguments),
     Probe("settings", "set_schedule", lambda s: (0, s.stage.config.markets[0].rows)),
-    Probe("settings", "set_feed", fixed(0, ("0x" + "00" * 20, 0, 0, 0))),
+    Probe("settings", "set_feed", fixed(0, (ZERO, 0, 0, 0))),
     Probe("settings", "set_price_rules", lambda s: (s.stage.config.price_rules.tuple(),)),
     Probe("settings", "set_push_rules", lambda s: (s.stage.config.push_rules.tuple(),)),
     Probe("settings", "set_signers", lambda s: (s.stage.config.oracle.ascending, 2)),
-    Probe("settings", "set_sequencer_feed", fixed("0x" + "00" * 20)),
+    Probe("settings", "set_sequencer_feed", fixed(ZERO)),
     Probe("settings", "set_liquidator", fixed(STRANGER)),
     Probe(
         "settings",
@@ -229,14 +230,13 @@ PROBES: Final = (
         lambda s: (s.account, s.other, 0, 10**16, s.stage.prices[0], 0),
     ),
     Probe("clearinghouse", "pay_for_collateral", lambda s: (s.account, s.other, 0)),
-    Probe("clearinghouse", "close_at_mark", account_arguments(0)),
-    Probe("clearinghouse", "pay", lambda s: (s.account, s.other, 0)),
+    Probe("clearinghouse", "close_at_mark", account_arguments(0, ZERO, [])),
     Probe("clearinghouse", "reward", account_arguments(STRANGER, 0)),
-    Probe("clearinghouse", "deleverage", fixed(0, False, 10**16, 0)),
+    Probe("clearinghouse", "deleverage", fixed(0, False, 10**16, 0, 0)),
     Probe("clearinghouse", "write_off", account_arguments(0, 0)),
     Probe("clearinghouse", "note_collateral", account_arguments(0)),
     Probe("clearinghouse", "settle_market", fixed(0)),
-    Probe("clearinghouse", "set_gateway_at", fixed(GATEWAY, "0x" + "00" * 20)),
+    Probe("clearinghouse", "set_gateway_at", fixed(GATEWAY, ZERO)),
     Probe("clearinghouse", "set_liquidator", lambda s: (s.d.addresses["liquidator"],)),
     Probe("clearinghouse", "set_interest_rate", fixed(1)),
     Probe("clearinghouse", "hand_over", lambda s: (s.d.addresses["gateway"],)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.cash import move_cash
 from tests.support.world import BACKSTOP, BANKRUPT, BTC, USD, WAD, World
 from tests.unit.fund.till import Till
 
@@ -67,8 +68,7 @@ def test_bankrupt__ten_accounts_on_the_other_side__cost_as_one(world: World) -> 
     for others in (1, 10):
         with world.fresh():
             account = many(world, 1, 10_000, ring=False, others=others)
-            with world.as_liquidator():
-                world.ledger.pay(account, world.bank(), world.health(account).equity + 10 * USD)
+            move_cash(world.ledger, account, world.bank(), world.health(account).equity + 10 * USD)
             world.tick(p0=world.mark(BTC) * 995 // 1_000)
             world.liquidator.resolve(account)
             used.append(gas(world))

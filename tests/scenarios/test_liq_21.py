@@ -5,6 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
+from tests.support.cash import move_cash
 from tests.support.world import (
     BACKSTOP,
     BTC,
@@ -28,8 +29,7 @@ def reward(world: World) -> None:
 def test_caller__is_paid_whatever_is_left(world: World, equity: int) -> None:
     account, other = world.open("long", 1_000), world.open("short", 100_000)
     world.trade(account, other, WAD)
-    with world.as_liquidator():
-        world.ledger.pay(account, world.bank(), world.health(account).equity - equity * USD)
+    move_cash(world.ledger, account, world.bank(), world.health(account).equity - equity * USD)
     while world.liquidator.state(account) < BACKSTOP:
         world.tick(p0=world.mark(BTC) * 998 // 1_000)
     with boa.env.prank(address_of("bot")):

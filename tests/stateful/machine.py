@@ -482,7 +482,7 @@ class MarginMachine(RuleBasedStateMachine):
             self.do.trade_near(self.do.backer, self.do.liquidator, 1, True, 0)
         for market in self.do.income():
             self.stage.sweep(market)
-        for owner in self.do.ticketed():
+        for owner in self.do.ticketed()[::2]:  # the others are left to `collect_ticket`
             self.stage.collect_ticket(owner)
 
     @rule(name=NAME, market=st.sampled_from([*MARKETS, 32]), units=st.integers(1, 10**10))

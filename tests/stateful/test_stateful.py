@@ -26,7 +26,7 @@ def test_short_profile__every_rule_succeeds_and_all_invariants_hold() -> None:
 
 @pytest.mark.long
 def test_long_profile__every_rule_succeeds_and_all_invariants_hold() -> None:
-    examples = int(os.environ.get("STATEFUL_EXAMPLES", "1000"))
+    examples = int(os.environ.get("STATEFUL_EXAMPLES", "2000"))
     steps = int(os.environ.get("STATEFUL_STEPS", "100"))
     seed = os.environ.get("STATEFUL_SEED")
     driver = in_process()

@@ -312,6 +312,11 @@ class World:
     def mark(self, market: int) -> int:
         return self.engine.quote(market).mark
 
+    def index(self, market: int = BTC) -> int:
+        """g: mark less funding."""
+        quote = self.engine.quote(market)
+        return int(quote.mark - quote.funding)
+
     def make_debtor(self, name: str, debt: int, tokens: int = 100) -> int:
         """A flat account with that much negative cash to the wei, and tokens at 1,000 USD each."""
         if self.custody.token_count() == 0:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from oracle.engine.units import WAD
+from tests.support.cash import move_cash, move_twin_cash
 from tests.support.world import USD, World
 from tests.unit.engine_twin.world import BANK
 from tests.unit.engine_twin.world import World as Twin
@@ -11,8 +12,7 @@ from tests.unit.engine_twin.world import World as Twin
 
 def test_resolve__flat_account_in_grace__ends_its_clock(world: World) -> None:
     flat, bank = world.open("flat"), world.bank()
-    with world.as_liquidator():
-        world.ledger.pay(flat, bank, 100 * USD)
+    move_cash(world.ledger, flat, bank, 100 * USD)
     world.liquidator.poke(flat)
     assert world.liquidator.auction(flat)[0]
     with world.as_guardian():
@@ -24,7 +24,7 @@ def test_resolve__flat_account_in_grace__ends_its_clock(world: World) -> None:
 
 def test_resolve__flat_account_in_grace__ends_its_clock_in_the_twin() -> None:
     p = Twin().p
-    p.ledger.pay(1, BANK, 100 * WAD)
+    move_twin_cash(p.ledger, 1, BANK, 100 * WAD)
     p.poke(1)
     assert p.liquidator.auction(1)[0]
     p.pause()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.support.world import WAD, World
+from tests.support.world import WAD, ZERO, World
 from tests.unit.engine.harness import Config
 
 MARKET = 5
@@ -24,8 +24,8 @@ def test_trade__sale_by_a_long_of_no_effective_size__keeps_totals_the_sums(world
     world.trade(winner, other, left, market=MARKET)
     world.trade(dust, other, 10, market=MARKET)
     with world.as_liquidator():
-        world.ledger.close_at_mark(loser, 0)
-        world.ledger.deleverage(MARKET, True, SIZE - left, 0)
+        world.ledger.close_at_mark(loser, 0, ZERO, [])
+        world.ledger.deleverage(MARKET, True, SIZE - left, 0, world.index(MARKET))
     assert world.position(dust, MARKET).scaled == 10
     assert world.size(dust, MARKET) == 0
 

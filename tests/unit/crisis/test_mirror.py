@@ -110,7 +110,7 @@ def _hand_over(mirror, price, insured, reward=0):
     leg = {"account": 7, "market": 0, "size": 9 * WAD}
     mirror.look({0: price})
     for event in (
-        _happened("TakenOver", **leg, taker=RING, price=price, fee=0),
+        _happened("TakenOver", **leg, taker=RING, price=price, fee=0, payment=0),
         _happened("Deleveraged", market=0, is_long=False, size=0, charge=charge, **words),
         _happened("LegResolved", **leg, deficit=deficit),
         _happened("WrittenOff", account=7, forgiven=deficit),
@@ -163,7 +163,7 @@ def test_take_over__of_a_ring_that_was_charged__only_what_it_held_since(mirror):
     size = mirror.markets[0]
     left = positions.held(mirror.held[1], size, {}).size
     leg = {"account": 8, "market": 0, "size": left}
-    mirror.apply(_happened("TakenOver", **leg, taker=RING, price=MARK, fee=0), {0: MARK})
+    mirror.apply(_happened("TakenOver", **leg, taker=RING, price=MARK, fee=0, payment=0), {0: MARK})
     assert mirror.loss_of(1) == lost
     assert mirror.loss_of(4) == 0
     assert mirror.held[1] == FLAT

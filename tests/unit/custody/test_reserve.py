@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from oracle.engine import solvency
 from oracle.engine.solvency import NO_TICKET, Reserve
-from tests.support.world import BTC, SETTLEMENT, UNIT, USD, WAD_PER_UNIT, World, address_of
+from tests.support.world import BTC, SETTLEMENT, UNIT, USD, WAD_PER_UNIT, ZERO, World, address_of
 from tests.unit.fund.till import Till
 
 PEOPLE = ("one", "two", "three")
@@ -180,7 +180,7 @@ def test_leaver_and_stayer__recover_alike(world: World, part: int) -> None:
         account = till.account(name)
         with world.as_liquidator():
             if world.ledger.book(account).legs:
-                world.ledger.close_at_mark(account, 0)
+                world.ledger.close_at_mark(account, 0, ZERO, [])
     till.hole(1_000 * USD, till.account("winner"))
     before = till.totals()
     world.withdraw(leaver, 500 * UNIT)

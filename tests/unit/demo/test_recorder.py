@@ -78,7 +78,8 @@ def test_rates_by_severity(recorder):
 def test_partial_take(recorder):
     sample(recorder, HEALTHY)
     price, size = 99 * WAD, 2 * WAD
-    hear(recorder, "PositionTaken", taker=1, account=2, market=0, size=size, price=price, fee=WAD)
+    taken = {"taker": 1, "account": 2, "market": 0, "size": size}
+    hear(recorder, "TakenOver", **taken, price=price, fee=WAD, payment=0)
     (row,) = recorder.of_step(1)
     assert (row.account, row.market, row.mark) == (2, "BTC", 100 * WAD)
     assert row.amounts == {"notional": 200 * WAD, "discount": 2 * WAD, "fee": WAD}
@@ -111,9 +112,8 @@ def test_the_vault_takes_a_book():
     calibration = load_calibration("2020-03-12")
     recorder = Recorder(SYMBOLS, calibration, ("WETH", "ETH"), rings=[ring])
     sample(recorder, HEALTHY)
-    hear(recorder, "Transferred", account=2, to=ring, amount=4)
     taken = {"account": 2, "market": 1, "size": WAD}
-    hear(recorder, "PositionTaken", taker=ring, price=10 * WAD, fee=0, **taken)
+    hear(recorder, "TakenOver", taker=ring, price=10 * WAD, fee=0, payment=4, **taken)
     hear(recorder, "LegResolved", taken=True, loss=9, **taken, **PARTS)
     hear(recorder, "AccountResolved", **WHOLE)
     assert recorder.has_stock

@@ -62,7 +62,7 @@ def recorder(plan):
         recorder.sample(time, prices, views, health)
     for i in range(10):
         values = {"taker": 3, "account": 1, "market": 0, "size": WAD, "price": 7_000 * WAD}
-        recorder.hear(Happened("l", "PositionTaken", values | {"fee": i * WAD}, time))
+        recorder.hear(Happened("l", "TakenOver", values | {"fee": i * WAD, "payment": 0}, time))
     parts = {"deficit": 9 * WAD, "insured": 0, "charged": 7 * WAD}
     leg = {"account": 1, "market": 0, "size": WAD, "taken": False, "loss": 9 * WAD}
     recorder.hear(Happened("l", "LegResolved", leg | parts, time))

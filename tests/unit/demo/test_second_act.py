@@ -100,9 +100,9 @@ WHOLE = {"caller": "0x", "account": 1, "cash": -31, "reward": 1, "socialised": 2
 
 
 def events(**changes):
-    ring = 77 << 96 | 9
+    taken = {"account": 1, "taker": 77 << 96 | 9, "market": 9, "payment": 6}
     return [
-        Happened("ledger", "Transferred", {"account": 1, "to": ring, "amount": 6}, 0),
+        Happened("ledger", "TakenOver", taken, 0),
         Happened("liquidator", "LegResolved", LEG | PAID | changes, 0),
         Happened("liquidator", "AccountResolved", WHOLE | PAID | changes, 0),
     ]
@@ -127,7 +127,7 @@ def test_what_only_one_of_them_says_counts():
 def test_a_take_pays_its_fee_rounded_up():
     taken = {"size": 7, "price": 50, "fee": 3}
     assert prediction.of_take(LENS, 9, 70 * WAD) == taken  # 490 at half a per cent
-    happened = [Happened("l", "PositionTaken", taken | {"taker": 3, "account": 1, "market": 9}, 0)]
+    happened = [Happened("l", "TakenOver", taken | {"taker": 3, "account": 1, "market": 9}, 0)]
     assert prediction.after_take(happened) == taken
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import boa
 
+from tests.support.cash import move_cash
 from tests.support.world import (
     BTC,
     DELAYS,
@@ -40,8 +41,8 @@ class Till:
         """`winner` gains `amount` [USD wad] that nobody has: D_h grows by it."""
         world = self.world
         debtor = self.account("debtor")
+        move_cash(world.ledger, debtor, winner, amount)
         with world.as_liquidator():
-            world.ledger.pay(debtor, winner, amount)
             world.ledger.write_off(debtor, amount, amount)
 
     def account(self, name: str, usd: int = 0) -> int:

@@ -15,6 +15,7 @@ from tests.support.world import (
     USD,
     WAD,
     WAD_PER_UNIT,
+    ZERO,
     PositionState,
     SideState,
     World,
@@ -33,9 +34,9 @@ def as_twin(side: SideState) -> Side:
 def deleverage(world: World, account: int, charge: int = 0) -> None:
     """As resolve does, for an account with one leg."""
     with world.as_liquidator():
-        _, closed = world.ledger.close_at_mark(account, 0)
+        _, closed = world.ledger.close_at_mark(account, 0, ZERO, [])
         for leg in closed:
-            world.ledger.deleverage(leg.market, leg.size < 0, abs(leg.size), charge)
+            world.ledger.deleverage(leg.market, leg.size < 0, abs(leg.size), charge, leg.g)
 
 
 @pytest.fixture(params=["shorts", "longs", "both"])
@@ -237,7 +238,7 @@ def test_ended__close_at_mark__pays_it_and_lists_no_leg(
     short = ended["short"]
     book = world.ledger.book(short).cash
     with world.as_liquidator():
-        assert world.ledger.close_at_mark(short, 0) == (book, [])
+        assert world.ledger.close_at_mark(short, 0, ZERO, []) == (book, [])
 
 
 def test_ended__many_epochs__each_value_stays_to_be_had(world: World) -> None:

@@ -18,6 +18,7 @@ from tests.support.world import (
     USD,
     WAD,
     WAD_PER_UNIT,
+    ZERO,
     PositionState,
     World,
     address_of,
@@ -42,10 +43,9 @@ def pair(world: World) -> tuple[int, int]:
 VERBS: dict[str, Callable[[World, int, int], None]] = {
     "take_over": lambda w, a, b: w.ledger.take_over(a, b, BTC, WAD, PRICE, 0),
     "pay_for_collateral": lambda w, a, b: w.ledger.pay_for_collateral(a, b, 1),
-    "close_at_mark": lambda w, a, _: w.ledger.close_at_mark(a, 0),
-    "pay": lambda w, a, b: w.ledger.pay(a, b, 1),
+    "close_at_mark": lambda w, a, _: w.ledger.close_at_mark(a, 0, ZERO, []),
     "reward": lambda w, a, _: w.ledger.reward(a, w.owner, 1),
-    "deleverage": lambda w, *_: w.ledger.deleverage(BTC, True, 0, 0),
+    "deleverage": lambda w, *_: w.ledger.deleverage(BTC, True, 0, 0, 0),
     "write_off": lambda w, a, _: w.ledger.write_off(a, 0, 0),
 }
 
@@ -80,7 +80,7 @@ def test_take_over__part_of_a_long__moves_at_the_price_with_the_fee(
     with world.as_liquidator():
         world.ledger.take_over(long, taker, BTC, WAD, 19_900 * WAD, 7 * USD)
     assert events(world.ledger) == [
-        ("TakenOver", long, taker, BTC, WAD, 19_900 * WAD, 7 * USD),
+        ("TakenOver", long, taker, BTC, WAD, 19_900 * WAD, 7 * USD, 0),
     ]
     assert world.position(long) == PositionState(2 * WAD, 40_000 * USD, 0)
     assert world.position(taker) == PositionState(WAD, 19_900 * USD, 0)
@@ -116,8 +116,8 @@ def test_take_over__more_than_there_is_or_the_wrong_way__reverts(
 def test_take_over__nothing_to_take__reverts(world: World, pair: tuple[int, int]) -> None:
     taker = world.open("taker", 100_000)
     with world.as_liquidator():
-        for size in (0, 2**110):
-            with boa.reverts("size"):
+        for size, reason in ((0, "size"), (2**110, "too large")):
+            with boa.reverts(reason):
                 world.ledger.take_over(pair[0], taker, BTC, size, PRICE, 0)
         with boa.reverts("size"):
             world.ledger.take_over(pair[0], taker, ETH, WAD, 2_000 * WAD, 0)
@@ -252,25 +252,7 @@ def test_pay_for_collateral__to_itself_or_nobody__reverts(world: World) -> None:
             world.ledger.pay_for_collateral(buyer, buyer | 1, 1)
 
 
-# --- pay and reward -------------------------------------------------------------------------------
-
-
-def test_pay__whatever_it_leaves__moves_to_the_wei(world: World, pair: tuple[int, int]) -> None:
-    """The giver's margin is the liquidator's to know: who takes the book over is paid from it."""
-    long, taker = pair[0], world.open("taker")
-    cash = world.cash(long)
-    with world.as_liquidator():
-        world.ledger.pay(long, taker, cash + 3)
-    assert events(world.ledger) == [("Transferred", long, taker, cash + 3)]
-    assert (world.cash(long), world.cash(taker)) == (-3, cash + 3)
-    assert world.size(long) == 3 * WAD
-    with world.as_liquidator():
-        with boa.reverts("same account"):
-            world.ledger.pay(taker, taker, 1)
-        with boa.reverts("not opened"):
-            world.ledger.pay(taker, taker | 1, 1)
-        with boa.reverts("not opened"):
-            world.ledger.pay(taker | 1, taker, 1)
+# --- reward --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("amount", [1, 5 * USD])
@@ -301,10 +283,10 @@ def test_close_at_mark__all_legs__into_cash_and_a_list_of_what_they_were(world: 
     world.tick(p0=19_900 * WAD, p1=2_010 * WAD)
     cash = world.cash(trader)
     with world.as_liquidator():
-        left, closed = world.ledger.close_at_mark(trader, 0)
+        left, closed = world.ledger.close_at_mark(trader, 0, ZERO, [])
     assert [tuple(leg) for leg in closed] == [
-        (BTC, 3 * WAD, 300 * USD),
-        (ETH, -5 * WAD, 50 * USD),
+        (BTC, 3 * WAD, 300 * USD, 19_900 * WAD),
+        (ETH, -5 * WAD, 50 * USD, 2_010 * WAD),
     ]
     assert events(world.ledger) == [
         ("ClosedAtMark", trader, BTC, 3 * WAD, -300 * USD),
@@ -319,8 +301,8 @@ def test_close_at_mark__all_legs__into_cash_and_a_list_of_what_they_were(world: 
 def test_close_at_mark__a_winning_leg__has_no_loss(world: World, pair: tuple[int, int]) -> None:
     world.tick(p0=19_900 * WAD)
     with world.as_liquidator():
-        _, closed = world.ledger.close_at_mark(pair[1], 0)
-    assert [tuple(leg) for leg in closed] == [(BTC, -3 * WAD, 0)]
+        _, closed = world.ledger.close_at_mark(pair[1], 0, ZERO, [])
+    assert [tuple(leg) for leg in closed] == [(BTC, -3 * WAD, 0, 19_900 * WAD)]
 
 
 def test_close_at_mark__legs_to_keep__stay(world: World) -> None:
@@ -328,20 +310,78 @@ def test_close_at_mark__legs_to_keep__stay(world: World) -> None:
     world.trade(trader, other, WAD)
     world.trade(trader, other, WAD, market=ETH)
     with world.as_liquidator():
-        _, closed = world.ledger.close_at_mark(trader, 1 << BTC)
+        _, closed = world.ledger.close_at_mark(trader, 1 << BTC, ZERO, [])
     assert [leg.market for leg in closed] == [ETH]
     assert world.account(trader).markets == (BTC,)
     with world.as_liquidator():
-        _, closed = world.ledger.close_at_mark(trader, 2**256 - 1)
+        _, closed = world.ledger.close_at_mark(trader, 2**256 - 1, ZERO, [])
     assert closed == []
+
+
+def test_close_at_mark__for_an_owner__his_accounts_take_the_legs_and_are_paid(
+    world: World,
+) -> None:
+    trader, short = world.open("trader", 50_000), world.open("short", 90_000)
+    world.trade(trader, short, 3 * WAD)
+    world.trade(short, trader, 5 * WAD, market=ETH)
+    rings = [world.open("ring", 0, sub=market, mode=ISOLATED) for market in (BTC, ETH)]
+    world.tick(p0=19_900 * WAD, p1=2_010 * WAD)
+    totals = [(world.market(m).long.total, world.market(m).short.total) for m in (BTC, ETH)]
+    cash, owner = world.cash(trader), world.owner_of(rings[0])
+    with world.as_liquidator():
+        left, closed = world.ledger.close_at_mark(trader, 0, owner, [40 * USD + 1, 0])
+    assert events(world.ledger) == [
+        ("TakenOver", trader, rings[0], BTC, 3 * WAD, 19_900 * WAD, 0, 40 * USD + 1),
+        ("TakenOver", trader, rings[1], ETH, -5 * WAD, 2_010 * WAD, 0, 0),
+    ]
+    assert [tuple(leg) for leg in closed] == [
+        (BTC, 3 * WAD, 300 * USD, 19_900 * WAD),
+        (ETH, -5 * WAD, 50 * USD, 2_010 * WAD),
+    ]
+    assert left == world.cash(trader) == cash - 350 * USD - 40 * USD - 1
+    assert world.account(trader).markets == ()
+    assert [world.cash(ring) for ring in rings] == [40 * USD + 1, 0]
+    assert [world.size(r, m) for r, m in zip(rings, (BTC, ETH), strict=True)] == [
+        3 * WAD,
+        -5 * WAD,
+    ]
+    assert [world.health(ring).equity for ring in rings] == [40 * USD + 1, 0]
+    now = [(world.market(m).long.total, world.market(m).short.total) for m in (BTC, ETH)]
+    assert now == totals  # nobody is to be deleveraged
+
+
+def test_close_at_mark__for_an_owner__nets_in_his_account(
+    world: World, pair: tuple[int, int]
+) -> None:
+    long, short = pair
+    world.tick(p0=19_900 * WAD)
+    cash = world.cash(short)
+    with world.as_liquidator():
+        # The trader is the account that holds the other side of all of it.
+        world.ledger.close_at_mark(long, 0, world.owner_of(short), [7 * USD])
+    assert world.size(short) == world.size(long) == 0
+    assert world.cash(short) == cash + 300 * USD + 7 * USD
+    assert world.market().long.total == world.market().short.total == 0
+
+
+def test_close_at_mark__for_an_owner__who_cannot_take(world: World, pair: tuple[int, int]) -> None:
+    long = pair[0]
+    stranger = address_of("stranger")
+    with world.as_liquidator():
+        with boa.reverts("not opened"):
+            world.ledger.close_at_mark(long, 0, stranger, [0])
+        with boa.reverts("self trade"):
+            world.ledger.close_at_mark(long, 0, world.owner_of(long), [0])
+        with boa.reverts():  # a payment for each leg
+            world.ledger.close_at_mark(long, 0, world.owner_of(pair[1]), [])
 
 
 def test_close_at_mark__flat_or_unopened(world: World) -> None:
     saver = world.open("saver", 10)
     with world.as_liquidator():
-        assert world.ledger.close_at_mark(saver, 0) == (10 * USD, [])
+        assert world.ledger.close_at_mark(saver, 0, ZERO, []) == (10 * USD, [])
         with boa.reverts("not opened"):
-            world.ledger.close_at_mark(saver | 1, 0)
+            world.ledger.close_at_mark(saver | 1, 0, ZERO, [])
 
 
 def market_twin(world: World, market: int = BTC) -> twin.Market:
@@ -371,9 +411,9 @@ def test_deleverage__cuts_every_opposite_position_by_the_same_fraction(
     values = [world.health(other).equity for other in others]
     held = [size for _, _, size in deals]
     with world.as_liquidator():
-        _, closed = world.ledger.close_at_mark(loser, 0)
+        _, closed = world.ledger.close_at_mark(loser, 0, ZERO, [])
         expected, finals = twin.cut(market_twin(world), 3 * WAD, charge, PRICE, is_long=not is_long)
-        world.ledger.deleverage(BTC, not is_long, 3 * WAD, charge)
+        world.ledger.deleverage(BTC, not is_long, 3 * WAD, charge, world.index())
         emitted = events(world.ledger)
     side = world.market().short if is_long else world.market().long
     assert emitted == [("Deleveraged", BTC, not is_long, 3 * WAD, charge, side.scale, side.credit)]
@@ -396,15 +436,15 @@ def test_deleverage__side_left_with_a_thousand_wei__goes_on_with_less_it_settles
     world.trade(loser, short, 3 * WAD)
     world.trade(rest, short, 10**15)
     with world.as_liquidator():
-        world.ledger.close_at_mark(loser, 0)
+        world.ledger.close_at_mark(loser, 0, ZERO, [])
         with boa.env.anchor():
-            world.ledger.deleverage(BTC, False, 3 * WAD, 0)
+            world.ledger.deleverage(BTC, False, 3 * WAD, 0, world.index())
             assert world.market().short.epoch == 0
         # as if more had been closed: the shorts keep 1,000 and 999 wei
         with boa.env.anchor():
-            world.ledger.deleverage(BTC, False, 3 * WAD + 10**15 - 10**10, 0)
+            world.ledger.deleverage(BTC, False, 3 * WAD + 10**15 - 10**10, 0, world.index())
             assert world.market().short.epoch == 0
-        world.ledger.deleverage(BTC, False, 3 * WAD + 10**15 - 999, 0)
+        world.ledger.deleverage(BTC, False, 3 * WAD + 10**15 - 999, 0, world.index())
     market = world.market()
     assert (market.long.epoch, market.short.epoch) == (1, 1)
     assert (market.long.total, market.short.total) == (0, 0)
@@ -420,12 +460,14 @@ def test_deleverage__scale_below_its_least__settles_the_market(world: World) -> 
     world.trade(rest, short, 10**15)
     keep = 100 * WAD // 10**9 + 10**6
     with world.as_liquidator():
-        world.ledger.close_at_mark(loser, 0)
+        world.ledger.close_at_mark(loser, 0, ZERO, [])
         with boa.env.anchor():
-            world.ledger.deleverage(BTC, False, 100 * WAD + 10**15 - keep, 0)
+            world.ledger.deleverage(BTC, False, 100 * WAD + 10**15 - keep, 0, world.index())
             assert world.market().short.epoch == 0
             assert world.market().short.scale >= 10**18
-        world.ledger.deleverage(BTC, False, 100 * WAD + 10**15 - keep + 2 * 10**6 + 1_000_000, 0)
+        world.ledger.deleverage(
+            BTC, False, 100 * WAD + 10**15 - keep + 2 * 10**6 + 1_000_000, 0, world.index()
+        )
     assert world.market().short.epoch == 1
 
 
@@ -436,8 +478,8 @@ def test_deleverage__everyone__ends_both_epochs_at_the_mark(
     world.tick(p0=19_900 * WAD)
     value = world.health(short).equity
     with world.as_liquidator():
-        world.ledger.close_at_mark(long, 0)
-        world.ledger.deleverage(BTC, False, 3 * WAD, 60 * USD)
+        world.ledger.close_at_mark(long, 0, ZERO, [])
+        world.ledger.deleverage(BTC, False, 3 * WAD, 60 * USD, world.index())
     names = [event[0] for event in events(world.ledger)]
     assert names == ["Deleveraged", "MarketSettled"]
     assert world.health(short).requirement == 0
@@ -449,7 +491,7 @@ def test_deleverage__everyone__ends_both_epochs_at_the_mark(
 
 def test_deleverage__empty_opposite_side__settles_and_charges_nobody(world: World) -> None:
     with world.as_liquidator():
-        world.ledger.deleverage(BTC, False, WAD, 0)
+        world.ledger.deleverage(BTC, False, WAD, 0, world.index())
     assert world.market().long.epoch == 1
     assert world.market().net == 0
 
@@ -488,7 +530,7 @@ def test_write_off__after_the_close__forgives_the_interest_booked_by_it(world: W
     owed = -world.ledger.book(debtor).cash
     assert owed > 100 * USD
     with world.as_liquidator():
-        assert world.ledger.close_at_mark(debtor, 0)[0] == -owed
+        assert world.ledger.close_at_mark(debtor, 0, ZERO, [])[0] == -owed
         world.ledger.write_off(debtor, owed, 0)
     assert world.cash(debtor) == 0
     assert world.ledger.interest_collected() == owed - 100 * USD

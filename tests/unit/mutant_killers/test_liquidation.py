@@ -61,7 +61,7 @@ def test_take__pays_the_insurance_fee(stage: Stage, do: Actions) -> None:
     account = bring(stage, do, TRADER_ISOLATED, (9, 10), 1)
     fees = stage.words["tally 1 fees"]
     done = stage.take(account, 1, 10**40, do.liquidator, ANY_LONG)
-    (log,) = stage.liquidator.logs(done.receipt, "PositionTaken")
+    (log,) = stage.ledger.logs(done.receipt, "TakenOver")
     assert log["fee"] > 0
     assert stage.words["tally 1 fees"] - fees == log["fee"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import boa
 
+from tests.support.cash import move_cash
 from tests.unit.liquidator.stage import MARK, USD, WAD, Stage
 
 SLACK = 10**12
@@ -32,11 +33,7 @@ class Rooms:
         """To the wei, from or to the maker, whatever it leaves of either."""
         stage = self.stage
         gap = amount - stage.cash(account)
-        with boa.env.prank(stage.liquidator.address):
-            if gap > 0:
-                stage.ledger.pay(stage.maker, account, gap)
-            elif gap < 0:
-                stage.ledger.pay(account, stage.maker, -gap)
+        move_cash(stage.ledger, stage.maker, account, gap)
 
     def bucket(self, market: int, amount: int) -> None:
         """A bucket with that much, to the wei, and assets for it."""

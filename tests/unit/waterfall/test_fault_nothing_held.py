@@ -10,7 +10,17 @@ from __future__ import annotations
 
 import boa
 
-from tests.support.world import BTC, LIQUIDATION, SETTLEMENT, USD, WAD_PER_UNIT, World, address_of
+from tests.support.cash import move_cash
+from tests.support.world import (
+    BTC,
+    LIQUIDATION,
+    SETTLEMENT,
+    USD,
+    WAD_PER_UNIT,
+    ZERO,
+    World,
+    address_of,
+)
 from tests.unit.fund.till import Till
 
 
@@ -22,7 +32,7 @@ def emptied(world: World) -> Till:
     for name in ("a 0", "b 0", "c 0"):
         with world.as_liquidator():
             if world.ledger.book(till.account(name)).legs:
-                world.ledger.close_at_mark(till.account(name), 0)
+                world.ledger.close_at_mark(till.account(name), 0, ZERO, [])
     for account in (till.account(name) for name in ("a 0", "b 0", "c 0")):
         world.transfer(account, world.bank(), world.cash(account))
     world.withdraw(world.bank(), till.totals().tokens // WAD_PER_UNIT)
@@ -46,8 +56,7 @@ def test_resolve__more_reward_than_t__leaves_custody_readable(world: World) -> N
     with world.as_owner():
         world.liquidator.set_parameters((*LIQUIDATION[:6], 10 * USD))
     flat = till.account("flat")
-    with world.as_liquidator():
-        world.ledger.pay(flat, world.bank(), 100 * USD)
+    move_cash(world.ledger, flat, world.bank(), 100 * USD)
     with boa.env.prank(address_of("caller")):
         world.liquidator.resolve(flat)
     assert till.totals().tokens >= 0

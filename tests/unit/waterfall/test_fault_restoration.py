@@ -7,7 +7,7 @@ leavers hold most of what is owed, T falls below zero: then `totals` and every w
 
 from __future__ import annotations
 
-from tests.support.world import BTC, UNIT, USD, World
+from tests.support.world import BTC, UNIT, USD, ZERO, World
 from tests.unit.fund.till import Till
 
 
@@ -22,7 +22,7 @@ def left_by_most(world: World, stayer_usd: int) -> Till:
         account = till.account(name)
         if world.ledger.book(account).legs:
             with world.as_liquidator():
-                world.ledger.close_at_mark(account, 0)
+                world.ledger.close_at_mark(account, 0, ZERO, [])
         world.withdraw(account, world.cash(account) // 10**12)
     till.hole(1_000 * USD, winner)
     for account in (leaver, winner):

@@ -19,6 +19,7 @@ from oracle.engine.auctions import State
 from oracle.engine.clearinghouse import CROSS, ISOLATED
 from oracle.engine.margin import Basis
 from oracle.engine.units import WAD, Refused
+from tests.support.cash import move_twin_cash
 from tests.unit.engine_twin.world import BANK
 from tests.unit.engine_twin.world import World as Twin
 
@@ -73,7 +74,7 @@ class Market:
             self.p.trade(account, other, MARKET, side * self.rng.randint(10**15, 300 * WAD), START)
         except Refused:
             return
-        self.p.ledger.pay(account, BANK, self.equity(account) - 1)
+        move_twin_cash(self.p.ledger, account, BANK, self.equity(account) - 1)
         self.p.resolve(account)
 
     def strip(self, account: int) -> None:
@@ -83,7 +84,7 @@ class Market:
         keep = margin.requirement * (1_000_000 + self.rng.randint(0, factor)) // 1_000_000
         keep += self.rng.randint(0, 2)
         if margin.equity > keep:
-            self.p.ledger.pay(account, BANK, margin.equity - keep)
+            move_twin_cash(self.p.ledger, account, BANK, margin.equity - keep)
 
     # --- after it -----------------------------------------------------------------------------
 
@@ -150,7 +151,7 @@ class Market:
             except Refused:
                 continue
             initial = self.p.margin(Basis.INITIAL, newcomer)
-            self.p.ledger.pay(newcomer, BANK, initial.equity - initial.requirement)
+            move_twin_cash(self.p.ledger, newcomer, BANK, initial.equity - initial.requirement)
             self.people.append(newcomer)
 
     def let_out(self) -> None:
@@ -158,7 +159,7 @@ class Market:
         for account in self.people:
             initial = self.p.margin(Basis.INITIAL, account)
             if initial.equity > initial.requirement:
-                self.p.ledger.pay(account, BANK, initial.equity - initial.requirement)
+                move_twin_cash(self.p.ledger, account, BANK, initial.equity - initial.requirement)
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))

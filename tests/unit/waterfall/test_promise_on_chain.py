@@ -7,6 +7,7 @@ import random
 import boa
 import pytest
 
+from tests.support.cash import move_cash
 from tests.support.world import BACKSTOP, BTC, CROSS, ISOLATED, USD, WAD, World, events_of
 
 DUST = 10**12
@@ -24,8 +25,7 @@ def at_maintenance(world: World, rng: random.Random) -> list[int]:
     for account in people:
         margin = world.health(account)
         keep = margin.requirement * rng.choice([100, 100, 110, 200, 500]) // 100
-        with world.as_liquidator():
-            world.ledger.pay(account, world.bank(), margin.equity - keep - rng.randint(0, 2))
+        move_cash(world.ledger, account, world.bank(), margin.equity - keep - rng.randint(0, 2))
     return people
 
 

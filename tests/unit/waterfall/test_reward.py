@@ -5,6 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
+from tests.support.cash import move_cash
 from tests.support.world import (
     BACKSTOP,
     BTC,
@@ -71,8 +72,7 @@ def test_reward__is_the_least_of_its_bounds(world: World, over: int) -> None:
 def test_reward__of_an_account_with_nothing__is_added_to_d(world: World, equity: int) -> None:
     with_reward(world, USD)
     account = fallen(world, 700, 970_000)
-    with world.as_liquidator():
-        world.ledger.pay(account, world.bank(), world.health(account).equity - equity)
+    move_cash(world.ledger, account, world.bank(), world.health(account).equity - equity)
     reward = world.liquidator.reward_of(account)
     assert reward > 1
     cash, paid, deficit, insured, charged, socialised = resolve(world, account)
@@ -85,8 +85,7 @@ def test_reward__of_an_account_with_nothing__is_added_to_d(world: World, equity:
 def test_reward__of_a_flat_debtor__is_at_most_what_is_missing(world: World, debt: int) -> None:
     with_reward(world, USD)
     debtor = world.open("debtor")
-    with world.as_liquidator():
-        world.ledger.pay(debtor, world.bank(), debt)
+    move_cash(world.ledger, debtor, world.bank(), debt)
     cash, reward, deficit, *_ = resolve(world, debtor)
     assert reward == min(debt, USD)
     assert (cash, deficit) == (-debt - reward, debt + reward)
