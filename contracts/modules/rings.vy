@@ -67,10 +67,13 @@ def plan(
     due: uint256 = self._payment_of(_equity, _mm)
     left: uint256 = due
     for i: uint256 in range(len(_legs), bound=16):
+        if not self._is_open(_legs[i].market):
+            return []
+        alone: IRiskEngine.Margin = self._assess(MAINTENANCE, 0, [_legs[i]])
         payment: uint256 = left
         if i + 1 != len(_legs):
-            payment = fixed_point._mul_div_down(due, self._mm_of(_legs[i]), _mm)
-        if not self._has_room(_legs[i], payment, _equity < 0):
+            payment = fixed_point._mul_div_down(due, alone.requirement, _mm)
+        if not self._has_room(_legs[i], alone.equity, payment, _equity < 0):
             return []
         payments.append(payment)
         left -= payment
@@ -142,26 +145,21 @@ def _ring_of(_market: uint256) -> IBackstopVault.Ring:
 
 @view
 @internal
-def _has_room(_leg: IRiskEngine.Leg, _payment: uint256, _is_hole: bool) -> bool:
+def _has_room(_leg: IRiskEngine.Leg, _value: int256, _payment: uint256, _is_hole: bool) -> bool:
     """
-    @dev E of the ring grows by the payment: at the mark the leg itself is worth nothing.
+    @dev The leg comes at the mark, so its value stays behind.
     """
-    if not self._is_open(_leg.market):
-        return False
     book: IClearinghouse.Book = staticcall LEDGER.book(self._account_of(_leg.market))
-    equity: int256 = book.cash
     leg: IRiskEngine.Leg = _leg
     if len(book.legs) != 0:
         if _is_hole and (leg.size > 0) != (book.legs[0].size > 0):
             return False
-        equity = self._assess(LIVE, book.cash, book.legs).equity
         leg.size += book.legs[0].size
-    if leg.size == 0:
-        return equity >= 0
-    after: IRiskEngine.Margin = self._assess(LIVE, 0, [leg])
+        leg.base += book.legs[0].base
+    after: IRiskEngine.Margin = self._assess(LIVE, book.cash + convert(_payment, int256), [leg])
     needed: int256 = convert(after.requirement + SLACK, int256)
     is_within: bool = (after.state >> (ABOVE + leg.market)) & 1 == 0
-    return is_within and equity + convert(_payment, int256) >= needed
+    return is_within and after.equity - _value >= needed
 
 
 @view
@@ -221,12 +219,6 @@ def _cash_of(_account: uint256) -> int256:
     @dev Settled, or of positions of ended epochs, which `collect` of the ledger settles.
     """
     return (staticcall LEDGER.book(_account)).cash
-
-
-@view
-@internal
-def _mm_of(_leg: IRiskEngine.Leg) -> uint256:
-    return self._assess(MAINTENANCE, 0, [_leg]).requirement
 
 
 @view

@@ -138,9 +138,7 @@ def _settle_leg(
     if not _is_taken:
         size = convert(abs(_leg.size), uint256)
     if size | charge != 0:
-        extcall liquidation.LEDGER.deleverage(
-            _leg.market, _leg.size < 0, size, charge, _leg.g
-        )
+        extcall liquidation.LEDGER.deleverage(_leg.market, _leg.size < 0, size, charge, _leg.g)
     split.loss_left -= _leg.loss
     split.assigned += share
     split.insured += insured

@@ -99,10 +99,13 @@ class BackstopVault:
         due = min(positive(equity - SLACK), 2 * requirement // 3)
         payments: list[int] = []
         for i, leg in enumerate(legs):
+            if leg.market not in self.state.targets:
+                return []
+            alone = self._assess(Basis.MAINTENANCE, 0, (leg,))
             payment = due - sum(payments)
             if i + 1 != len(legs):
-                payment = mul_div_floor(due, self._maintenance(leg), requirement)
-            if not self._has_room(leg, payment, is_hole=equity < 0):
+                payment = mul_div_floor(due, alone.requirement, requirement)
+            if not self._has_room(leg, alone.equity, payment, is_hole=equity < 0):
                 return []
             payments.append(payment)
         return payments
@@ -157,25 +160,18 @@ class BackstopVault:
         total = reserve.tokens + reserve.deficit
         return mul_div_ceil(payment, total, max(reserve.tokens, 1))
 
-    def _has_room(self, leg: Leg, payment: int, *, is_hole: bool) -> bool:
-        if leg.market not in self.state.targets:
-            return False
+    def _has_room(self, leg: Leg, value: int, payment: int, *, is_hole: bool) -> bool:
+        """The leg comes at the mark, so its ``value`` stays behind."""
         book = self.ledger.book(self.account_of(leg.market))
-        equity, size = book.cash, leg.size
+        size, base = leg.size, leg.base
         if book.legs:
             if is_hole and (size > 0) != (book.legs[0].size > 0):
                 return False  # it would leave the side that pays before that is charged
-            equity = self._assess(Basis.LIVE, book.cash, book.legs).equity
-            size += book.legs[0].size
-        if size == 0:
-            return equity >= 0
-        merged = Leg(leg.market, size, leg.base, leg.open_interest)
-        after = self._assess(Basis.LIVE, 0, (merged,))
+            size, base = size + book.legs[0].size, base + book.legs[0].base
+        merged = Leg(leg.market, size, base, leg.open_interest)
+        after = self._assess(Basis.LIVE, book.cash + payment, (merged,))
         is_within = after.state >> (ABOVE_BIT + leg.market) & 1 == 0
-        return is_within and equity + payment >= after.requirement + SLACK
-
-    def _maintenance(self, leg: Leg) -> int:
-        return self._assess(Basis.MAINTENANCE, 0, (leg,)).requirement
+        return is_within and after.equity - value >= after.requirement + SLACK
 
     def _assess(self, basis: Basis, cash: int, legs: Sequence[Leg]) -> Margin:
         return self.engine.assess(basis, cash, 0, tuple(legs), ())

@@ -538,6 +538,8 @@ class MarginMachine(RuleBasedStateMachine):
         self.stage.set_settlement_doubt(True)
         self.do.withdraw_near(account, off)
         self.do.trade_near(account, self.do.backer, 1, True, off)
+        for bankrupt in self.do.resolvable():
+            assert self.stage.resolve(bankrupt).ok, "doubt blocks a resolution"
         self.note("doubt", self.stage.set_settlement_doubt(False))
 
     @rule(token=st.sampled_from([TOKEN, SETTLEMENT_TOKEN]), usd=st.sampled_from([0, 1, 500, 10**6]))

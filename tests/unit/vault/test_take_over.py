@@ -103,19 +103,23 @@ def test_payment__e_around_nothing(rooms: Rooms, equity: int) -> None:
     assert stage.size(stage.maker) == -10 * WAD, "charged without closing"
 
 
-def test_ring__gone_below_zero__takes_nothing_even_netting(rooms: Rooms) -> None:
+@pytest.mark.parametrize(("more", "taken"), [(-1, False), (0, True)])
+def test_ring__gone_below_zero__nets_only_what_pays_its_hole(
+    rooms: Rooms, more: int, taken: bool
+) -> None:
     stage = rooms.stage
     ring = rooms.ring(0, 2_000 * USD)
     stage.trade(stage.taker, stage.maker, -10 * WAD)
     with boa.env.prank(stage.liquidator.address):
         stage.ledger.take_over(stage.taker, ring, 0, -10 * WAD, MARK, 0)
-    rooms.set_cash(ring, -1)
     account = rooms.book({0: 10 * WAD}, 1_000)
     stage.engine.set_mark(0, BACKSTOP)
-    rooms.set_cash(ring, -10 * 75 * USD - 1)  # E = -1 wei
-    assert stage.margin(ring, 1)[0] == -1
+    hole = rooms.payment(*stage.margin(account)) - SLACK - more
+    rooms.set_cash(ring, -10 * 75 * USD - hole)
+    assert stage.margin(ring, 1)[0] == -hole < 0
     legs, _ = rooms.resolve(account)
-    assert not legs[0].taken
+    assert legs[0].taken is taken
+    assert not taken or stage.margin(ring, 1)[0] == SLACK
 
 
 @pytest.mark.parametrize("equity", [0, 1, 2])
@@ -153,7 +157,7 @@ def test_room__with_a_position_already(
     payment = rooms.payment(*stage.margin(account))
     after = held + side * 10
     im = abs(after) * mark // 10
-    needed = im + SLACK - payment if after else 0
+    needed = im + SLACK - payment
     rooms.set_cash(ring, stage.cash(ring) + needed + more - stage.margin(ring, 1)[0])
     assert stage.margin(ring, 1)[0] == needed + more
     legs, _ = rooms.resolve(account)
