@@ -124,12 +124,15 @@ def test_backtest__bad_option__one_sentence(tmp_path, arguments, message) -> Non
 
 def test_backtest__cluster_without_dask__says_what_to_install(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.setattr("oracle.backtest.run.find_spec", lambda name: None)
     write(storms(15, 100), tmp_path / "perp_1h" / "AAA.csv")
     arguments = ["--data", str(tmp_path), "--out", str(tmp_path / "o"), "--cluster", "tcp://x:1"]
     result = CliRunner().invoke(backtest, arguments)
     assert result.exit_code == 1
-    assert "--cluster needs Dask, which is not installed" in result.output.replace("\n", " ")
+    assert result.output.strip().splitlines()[-1] == (
+        "Error: --cluster needs Dask, which is not installed: run pip install -e '.[cluster]' in "
+        "the checkout."
+    )
+    assert not (tmp_path / "o").exists()
 
 
 def test_load_jobs__shorter_bars__become_hourly(tmp_path) -> None:
