@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 from click.testing import CliRunner
 
+from oracle.backtest.cells import process_name
 from oracle.backtest.data import load_jobs
 from oracle.backtest.main import backtest
 from oracle.backtest.run import ClusterError, score_all
@@ -70,7 +70,7 @@ def test_score_all__one_worker__computes_there_and_not_here(folder) -> None:
         found = score_all(jobs, 1, there.scheduler_address, finished.append)
     assert [each.name for each in found] == [job.name for job in jobs]
     assert sorted(each.name for each in finished) == sorted(job.name for job in jobs)
-    assert {each.process for each in found}.isdisjoint({os.getpid()})
+    assert {each.process for each in found}.isdisjoint({process_name()})
 
 
 def test_score_all__cluster_that_cannot_work__one_sentence(folder, monkeypatch) -> None:
@@ -87,5 +87,5 @@ def test_score_all__cluster_that_cannot_work__one_sentence(folder, monkeypatch) 
         score_all(jobs, 1, there.scheduler_address)
     with cluster(1) as there:
         monkeypatch.setattr("oracle.backtest.run.PROJECT", "no_such_project")
-        with pytest.raises(ClusterError, match=r"^the Dask .* does not find Plimsoll: start it by"):
+        with pytest.raises(ClusterError, match=r"^the Dask .* does not find Plimsoll: start it in"):
             score_all(jobs, 1, there.scheduler_address)
