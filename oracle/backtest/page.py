@@ -34,7 +34,7 @@ COLOURS = {PUSHED: MARGIN, CHAMPION: CALM, YEARLY: "#8c6d31"}
 MOST_PATHS = 6
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#1c2430;background:#fff;margin:0}
-main{max-width:1060px;margin:0 auto;padding:24px}
+main{max-width:1200px;margin:0 auto;padding:24px}
 h1{font-size:1.7em;margin:.2em 0}h2{margin-top:2em;border-bottom:1px solid #d8dde6}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:3px 8px;border-bottom:1px solid #e8ebf0}
