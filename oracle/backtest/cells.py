@@ -9,6 +9,7 @@ independent windows it is worth, n / h.
 from __future__ import annotations
 
 import os
+import platform
 import resource
 import time
 from collections.abc import Mapping
@@ -170,7 +171,7 @@ class Scored:
     saturated: int
     seconds: float
     update_seconds: float
-    process: int
+    process: str
     megabytes: float
     note: str = ""
 
@@ -215,7 +216,7 @@ def score_market(job: Job) -> Scored:
         saturated=saturated,
         seconds=time.perf_counter() - started,
         update_seconds=_time_update(job) if rows else 0.0,
-        process=os.getpid(),
+        process=process_name(),
         megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
         note=note,
     )
@@ -505,9 +506,17 @@ def _time_update(job: Job) -> float:
     return time.perf_counter() - started
 
 
+def process_name() -> str:
+    """This process among those of a cluster, whose hosts may use the same numbers."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
 def _why_none(job: Job) -> str:
     if not job.hours:
         return f"{job.name}: bars of {job.bars.period} seconds fit into none of 1, 4 and 24 hours."
+    if job.since and np.count_nonzero(job.bars.ts >= job.since) < LEAST_WINDOWS:
+        day = np.datetime64(job.since, "s").astype("datetime64[D]")
+        return f"{job.name}: fewer than {LEAST_WINDOWS} bars open from {day} on."
     days = len(job.bars) * job.bars.period / figures.DAY
     least = job.rule.least_days + job.rule.plan.first_days + SEED_HOURS // 24
     what = (

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import click
 from rich.console import Console
@@ -17,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from oracle.backtest import report
-from oracle.backtest.cells import PUSHED, Job, Scored
+from oracle.backtest.cells import PUSHED, Job, Scored, process_name
 from oracle.backtest.data import FROZEN, load_jobs
 from oracle.backtest.page import CELL_HEAD, MODEL_HEAD, cell_cells, model_cells, render
 from oracle.backtest.run import ClusterError, score_all
@@ -39,7 +40,11 @@ WIDTH = 160
     "perp_4h_panel/close.csv.gz): any coins, any start, bars of an hour to a day.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=OUT, show_default=True, help="Where to write."
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=OUT,
+    show_default=True,
+    help="Where to write.",
 )
 @click.option("--jobs", type=int, default=-1, show_default=True, help="Processes; -1: all cores.")
 @click.option("--cluster", metavar="ADDRESS", help="Dask scheduler to run on (tcp://host:8786).")
@@ -81,9 +86,12 @@ def backtest(
         if since is not None:
             begin = int(since.replace(tzinfo=UTC).timestamp())
             todo = [replace(job, since=begin) for job in todo]
+        make_folder(out)
         scored = _score(todo, _cores(jobs), cluster)
     except (FeedError, ClusterError) as error:
         raise click.ClickException(str(error)) from None
+    if not any(each.rows for each in scored):
+        raise click.ClickException(_why_nothing(scored))
     source = "the recordings in the project" if data == DATA else data.resolve().name
     cost = report.Cost(time.perf_counter() - started, _megabytes(scored))
     found = report.as_json(scored, todo[0].rule, cost, source)
@@ -91,8 +99,20 @@ def backtest(
     _show(console, scored, cost)
     for path in paths:
         click.echo(f"Wrote {path}")
-    if not any(each.rows for each in scored):
-        raise click.ClickException(scored[0].note)
+
+
+def make_folder(out: Path) -> None:
+    """Before minutes of work, not after them.
+
+    Raises:
+        click.ClickException: it cannot be made, or nothing can be written to it.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise click.ClickException(f"{out}: cannot be written to ({error.strerror}).") from None
 
 
 def _read(data: Path, fast: bool, frozen: int, wanted: Sequence[str]) -> list[Job]:
@@ -119,6 +139,11 @@ def _score(jobs: Sequence[Job], cores: int, cluster: str | None) -> list[Scored]
             progress.update(task, advance=1, description=f"Scored {scored.name}")
 
         return score_all(jobs, cores, cluster, done)
+
+
+def _why_nothing(scored: Sequence[Scored]) -> str:
+    first = scored[0].note
+    return first if len(scored) == 1 else f"none of {len(scored)} markets can be scored. {first}"
 
 
 def _show(console: Console, scored: Sequence[Scored], cost: report.Cost) -> None:
@@ -170,7 +195,7 @@ def _cores(jobs: int) -> int:
 
 def _megabytes(scored: Sequence[Scored]) -> float:
     """Peak resident memory of this process and of each that worked for it."""
-    peaks = {os.getpid(): resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0}
+    peaks = {process_name(): resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0}
     for each in scored:
         peaks[each.process] = max(peaks.get(each.process, 0.0), each.megabytes)
     return sum(peaks.values())

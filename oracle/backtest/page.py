@@ -34,7 +34,7 @@ COLOURS = {PUSHED: MARGIN, CHAMPION: CALM, YEARLY: "#8c6d31"}
 MOST_PATHS = 6
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#1c2430;background:#fff;margin:0}
-main{max-width:1060px;margin:0 auto;padding:24px}
+main{max-width:1200px;margin:0 auto;padding:24px}
 h1{font-size:1.7em;margin:.2em 0}h2{margin-top:2em;border-bottom:1px solid #d8dde6}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:3px 8px;border-bottom:1px solid #e8ebf0}
@@ -42,7 +42,7 @@ th{background:#f4f6f9;position:sticky;top:0}td:first-child,th:first-child{text-a
 .goals td{text-align:left;vertical-align:top}.goals th{text-align:left}
 .yes{color:#1b7a3d;font-weight:600}.no{color:#c1121f;font-weight:600}
 img{width:100%;height:auto}figcaption{color:#55607a;font-size:14px}figure{margin:1.2em 0}
-.wide{overflow-x:auto}.red td{background:#fdecec}
+.wide{overflow-x:auto}.wide td{white-space:nowrap}.red td{background:#fdecec}
 """
 
 
@@ -264,8 +264,8 @@ def model_cells(each: Overview) -> tuple[str, ...]:
         f"{each.independent:.0%}",
         f"{each.conditional:.0%}",
         f"{each.rate:.2%}",
-        f"{each.saving:.1%}",
-        f"{each.saving_without_worst:.1%}",
+        f"{each.saving:z.1%}",
+        f"{each.saving_without_worst:z.1%}",
         f"{each.better} / {each.worse}",
         f"{each.rise_5d:.1f}",
     )
@@ -308,8 +308,8 @@ def cell_cells(r: Row) -> tuple[str, ...]:
         r.zone,
         z2,
         f"{r.average:.2%}",
-        f"{r.saving:.1%}",
-        f"{r.saving_without_worst:.1%}",
+        f"{r.saving:z.1%}",
+        f"{r.saving_without_worst:z.1%}",
         f"{r.rise_1d:.1f} / {r.rise_5d:.1f} / {r.rise_30d:.1f}",
         f"{r.worst:.1%}",
         f"{r.rate_every_bar:.2%}",

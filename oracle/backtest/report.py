@@ -132,7 +132,7 @@ def goals(scored: Sequence[Scored], cost: Cost) -> list[Goal]:
             independent >= INDEPENDENT,
         ),
         Goal(
-            "the same, conditional coverage (also refuses too few breaches)",
+            "breaches do not cluster, by conditional coverage (also refuses too few breaches)",
             f"at least {INDEPENDENT:.0%} (stretch {STRETCH:.0%})",
             f"{conditional:.1%}",
             conditional >= INDEPENDENT,
@@ -233,8 +233,8 @@ def as_json(scored: Sequence[Scored], rule: Rule, cost: Cost, source: str) -> di
         "brackets": [each for s in scored for each in s.brackets],
         "years": [each for s in scored for each in s.years],
     }
-    plain: dict[str, Any] = _plain(report)
-    return plain
+    found: dict[str, Any] = plain(report)
+    return found
 
 
 def write(report: Mapping[str, Any], page: str, out: Path) -> list[Path]:
@@ -259,11 +259,12 @@ def _write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             writer.writerows(rows)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value with None in place of NaN and infinity, which JSON has not."""
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -204,13 +204,17 @@ def diebold_mariano(scores: FloatArray, champion: FloatArray, lags: int | None =
 
 
 def newey_west(values: FloatArray, lags: int) -> float:
-    """Long-run variance of a series with a Bartlett kernel."""
+    """Long-run variance of a series with a Bartlett kernel.
+
+    Sums, not products of vectors: those are split among threads, and the last bits of a report
+    would depend on how many a worker has.
+    """
     centred = values - np.mean(values)
     size = centred.size
-    total = float(centred @ centred) / size
+    total = float(np.sum(centred * centred)) / size
     for lag in range(1, min(lags, size - 1) + 1):
         weight = 1.0 - lag / (lags + 1.0)
-        total += 2.0 * weight * float(centred[lag:] @ centred[:-lag]) / size
+        total += 2.0 * weight * float(np.sum(centred[lag:] * centred[:-lag])) / size
     return total
 
 

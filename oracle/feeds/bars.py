@@ -255,7 +255,11 @@ def _period(table: Table, times: IntArray) -> int:
     steps, counts = np.unique(np.diff(times), return_counts=True)
     counts = counts[steps > 0]
     if not counts.size:
-        raise FeedError(f"{table.source}: there are no two times to tell the bars' length from.")
+        table.rising(times)
+        raise FeedError(
+            f"{table.source}: row {table.rows[0]} is the only one, there are no two times to tell "
+            "the bars' length from."
+        )
     return int(steps[steps > 0][np.argmax(counts)])
 
 

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from oracle.backtest.data import load_jobs
-from oracle.backtest.report import MODELS_TRIED
+from oracle.backtest.main import make_folder
+from oracle.backtest.report import MODELS_TRIED, plain
 from oracle.feeds.bars import FeedError
 from oracle.feeds.scenario import DATA
 from oracle.optimise.objective import Prepared, Setting, prepare
@@ -35,7 +36,11 @@ SCHEMA = 1
     help="Folder of markets, as for the backtest.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=OUT, show_default=True, help="Where to write."
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=OUT,
+    show_default=True,
+    help="Where to write.",
 )
 @click.option(
     "--market", "wanted", multiple=True, metavar="SYMBOL", help="Only this coin; may be repeated."
@@ -75,16 +80,18 @@ def optimise(
     try:
         markets = _prepare(data, wanted, int(hours), plan.level, rule)
         count = len(decision_times(markets, plan))
+        make_folder(out)
         with _progress() as progress:
-            # The incumbent, the candidate and the two that are followed are evaluated besides.
-            task = progress.add_task("Evaluating", total=count * (evaluations + 4))
+            # The incumbent and the candidate are evaluated besides, and the two that are followed,
+            # which the last fold has not.
+            task = progress.add_task("Evaluating", total=count * (evaluations + 4) - 2)
             found = walk(markets, rule, plan, cores, lambda n: progress.advance(task, n))
     except (FeedError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     report = as_json(found, markets, plan, rule, data.resolve().name, int(hours))
-    out.mkdir(parents=True, exist_ok=True)
     path = out / "report.json"
-    path.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(plain(report), indent=1, allow_nan=False) + "\n"
+    path.write_text(text, encoding="utf-8")
     _show(found, plan)
     click.echo(f"Wrote {path}")
 
@@ -148,13 +155,18 @@ def _show(folds: Sequence[Fold], plan: Plan) -> None:
             told = (
                 f"on {v.days} days not searched J falls by {v.mean:.4f} [{v.low:.4f}, {v.high:.4f}]"
             )
+            if fold.broken:
+                told += f", but hard constraints are broken by {fold.broken:.3f}"
         console.print(
             f"Fold {number}: {fold.tried} settings tried, {fold.allowed} allowed, J {old:.4f} -> "
             f"{new:.4f}; {told}: {verdict}.",
             highlight=False,
+            soft_wrap=True,
         )
     tried = sum(fold.tried for fold in folds)
-    console.print(f"{tried} settings tried, seed {plan.seed}. Proposed: {folds[-1].in_force}")
+    console.print(
+        f"{tried} settings tried, seed {plan.seed}. Proposed: {folds[-1].in_force}", soft_wrap=True
+    )
 
 
 def _progress() -> Progress:

@@ -51,6 +51,7 @@ class Fold:
         incumbent, candidate: in force before, and the best allowed.
         searched: J of both on the windows of the search.
         validated: improvement on the windows held back; None where the candidate is the incumbent.
+        broken: by how much the candidate breaks hard constraints there (`objective.violation`).
         accepted: whether the candidate is in force from here.
         followed: J in the year after of what is in force and of the setting at the start of the
             walk; None for the last fold.
@@ -63,6 +64,7 @@ class Fold:
     candidate: Setting
     searched: tuple[float, float]
     validated: Improvement | None
+    broken: float
     accepted: bool
     followed: tuple[float, float] | None
 
@@ -168,8 +170,7 @@ def _folds(bench: _Bench, start: Setting) -> Iterator[Fold]:
             plan.seed + number,
         )
         chosen = best(tried)
-        validated = None
-        is_better = False
+        validated, broken, is_better = None, 0.0, False
         if chosen.setting != incumbent:
             (ours,) = bench.outcomes([chosen.setting])
             rng = np.random.default_rng([plan.seed, number])
@@ -185,6 +186,7 @@ def _folds(bench: _Bench, start: Setting) -> Iterator[Fold]:
             candidate=chosen.setting,
             searched=(tried[0].cost, chosen.cost),
             validated=validated,
+            broken=broken,
             accepted=is_better,
             followed=_followed(bench, now, start, time, times[number + 1 : number + 2]),
         )

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from oracle.backtest.data import hourly, load_jobs
 from oracle.backtest.main import backtest
 from oracle.feeds.bars import HOUR
+from oracle.optimise.main import optimise
 from oracle.rule import Rule
 from tests.unit.backtest.market import START, storms, write
 
@@ -88,6 +89,9 @@ def test_backtest__cells__say_what_the_windows_say(report) -> None:
         (["ts,open,high,low,close", "3600,1,2,0.5,nan", "7200,1,2,0.5,1"], "row 2"),
         (["ts,open,high,low,close", "3600,1,2,0.5,1", "7200,1,2,0.5,1", "7200,1,2,0.5,1"], "row 4"),
         (["ts,open,high,low,close", "0,1,2,0.5,1", "7200,1,2,0.5,1", "3600,1,2,0.5,1"], "row 4"),
+        (["ts,open,high,low,close", "7200,1,2,0.5,1", "3600,1,2,0.5,1"], "row 3"),
+        (["ts,open,high,low,close", "3600,1,2,0.5,1"], "row 2"),
+        (["ts,open,high,low", "3600,1,2,0.5"], "row 1, the header, has no column close"),
         (["ts,open,high,low,close", "3600,1,2,0.5,3", "7200,1,2,0.5,1"], "row 2"),
         (["ts,open,high,low,close", "3600,1,2,0.5,-1", "7200,1,2,0.5,1"], "row 2"),
     ],
@@ -124,12 +128,43 @@ def test_backtest__bad_option__one_sentence(tmp_path, arguments, message) -> Non
 
 def test_backtest__cluster_without_dask__says_what_to_install(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.setattr("oracle.backtest.run.find_spec", lambda name: None)
     write(storms(15, 100), tmp_path / "perp_1h" / "AAA.csv")
     arguments = ["--data", str(tmp_path), "--out", str(tmp_path / "o"), "--cluster", "tcp://x:1"]
     result = CliRunner().invoke(backtest, arguments)
     assert result.exit_code == 1
-    assert "--cluster needs Dask, which is not installed" in result.output.replace("\n", " ")
+    assert result.output.strip().splitlines()[-1] == (
+        "Error: --cluster needs Dask, which is not installed: run pip install -e '.[cluster]' in "
+        "the checkout."
+    )
+    assert not list((tmp_path / "o").iterdir())
+
+
+@pytest.mark.parametrize("command", [backtest, optimise])
+def test_command__place_that_cannot_be_written__said_before_the_work(tmp_path, command) -> None:
+    write(storms(17, 6 * 800, 4 * HOUR), tmp_path / "data" / "AAA.csv")
+    (tmp_path / "file").touch()
+    arguments = ["--data", str(tmp_path / "data"), "--jobs", "1", "--out"]
+    for place, message in (("file", "is a file"), ("file/inside", "cannot be written to")):
+        result = CliRunner().invoke(command, [*arguments, str(tmp_path / place)])
+        assert result.exit_code != 0
+        assert message in " ".join(result.output.split())
+        assert "Traceback" not in result.output
+        assert "Scored" not in result.output
+
+
+def test_backtest__nothing_to_score__says_why_and_writes_nothing(tmp_path) -> None:
+    write(storms(18, 200), tmp_path / "data" / "ZORG.csv")
+    arguments = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "o"), "--jobs", "1"]
+    alone = CliRunner().invoke(backtest, arguments)
+    write(storms(19, 150), tmp_path / "data" / "ZUG.csv")
+    both = CliRunner().invoke(backtest, arguments)
+    late = CliRunner().invoke(backtest, [*arguments, "--since", "2031-01-01"])
+    said = "ZORG 1h: 8 days of bars are too few"
+    assert {alone.exit_code, both.exit_code, late.exit_code} == {1}
+    assert f"Error: {said}" in alone.output
+    assert f"Error: none of 2 markets can be scored. {said}" in both.output
+    assert "ZORG 1h: fewer than 30 bars open from 2031-01-01 on." in late.output
+    assert not list((tmp_path / "o").iterdir())
 
 
 def test_load_jobs__shorter_bars__become_hourly(tmp_path) -> None:

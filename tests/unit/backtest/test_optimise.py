@@ -147,8 +147,8 @@ def test_optimise__command__report_counts_and_repeats(tmp_path) -> None:
     (fold,) = reports[0]["folds"]
     assert reports[0]["models_tried"] == fold["tried"] == 9
     assert fold["accepted"] == (reports[0]["proposed"] != reports[0]["start"])
-    if fold["accepted"]:
-        assert fold["validated"]["low"] > 0.0
+    better = fold["validated"] is not None and fold["validated"]["low"] > 0.0
+    assert fold["accepted"] == (better and fold["broken"] == 0.0)
 
 
 def test_optimise__too_short__one_sentence(tmp_path) -> None:
