@@ -161,7 +161,14 @@ class Bench:
         self.gas["deleveraging/per-market"] = (many - one) // 3
 
     def resolutions(self) -> None:
-        """Bankrupt accounts of one market and of sixteen, charged; every side was cut before."""
+        """Bankrupt accounts of one market and of sixteen, charged; every side was cut before.
+
+        Somebody else is in every market, as always but on a market's last day: else each resolution
+        would end both epochs.
+        """
+        stayer = self.w.open(1_000_000)
+        for m in range(16):
+            self.w.fill(stayer, self.shorts, m, WAD)
         for _ in range(2):
             self.wait(DAY)
             for count in (1, 16):
