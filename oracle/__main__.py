@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from oracle.daemon.commands import run, signer, status
+from oracle import threads
 
 # Command -> module and name there.
 ELSEWHERE: Final = {
@@ -19,6 +19,9 @@ ELSEWHERE: Final = {
     "calibrate": ("oracle.calibration.command", "cli"),
     "feeds": ("oracle.feeds.main", "main"),
     "optimise": ("oracle.optimise.main", "optimise"),
+    "run": ("oracle.daemon.commands", "run"),
+    "signer": ("oracle.daemon.commands", "signer"),
+    "status": ("oracle.daemon.commands", "status"),
     "verify": ("oracle.verify", "verify"),
 }
 
@@ -54,9 +57,12 @@ def main() -> None:
     """Plimsoll's risk oracle: keeper, signers, and what they say."""
 
 
-main.add_command(run)
-main.add_command(status)
-main.add_command(signer)
+def start() -> None:
+    """The installed command."""
+    threads.use_one()
+    main()
+
 
 if __name__ == "__main__":
+    threads.use_one()
     main(prog_name="python -m oracle")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import time
@@ -10,16 +9,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from oracle.backtest import report
 from oracle.backtest.cells import PUSHED, Job, Scored, process_name
 from oracle.backtest.data import FROZEN, load_jobs
+from oracle.backtest.options import (
+    cores,
+    data_option,
+    jobs_option,
+    make_folder,
+    market_option,
+    out_option,
+    progress_bar,
+)
 from oracle.backtest.page import CELL_HEAD, MODEL_HEAD, cell_cells, model_cells, render
 from oracle.backtest.run import ClusterError, score_all
 from oracle.feeds.bars import FeedError
@@ -31,27 +37,12 @@ WIDTH = 160
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=DATA,
-    show_default="the subset in the project",
-    help="Folder of csv, csv.gz or parquet files, or of folders of them (mark_1h/BTC.csv.gz, "
-    "perp_4h_panel/close.csv.gz): any coins, any start, bars of an hour to a day.",
-)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=OUT,
-    show_default=True,
-    help="Where to write.",
-)
-@click.option("--jobs", type=int, default=-1, show_default=True, help="Processes; -1: all cores.")
+@data_option
+@out_option(OUT)
+@jobs_option
 @click.option("--cluster", metavar="ADDRESS", help="Dask scheduler to run on (tcp://host:8786).")
 @click.option("--fast", is_flag=True, help="Leave out what is slow to fit: GARCH and the EVT tail.")
-@click.option(
-    "--market", "wanted", multiple=True, metavar="SYMBOL", help="Only this coin; may be repeated."
-)
+@market_option
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -87,7 +78,7 @@ def backtest(
             begin = int(since.replace(tzinfo=UTC).timestamp())
             todo = [replace(job, since=begin) for job in todo]
         make_folder(out)
-        scored = _score(todo, _cores(jobs), cluster)
+        scored = _score(todo, cores(jobs), cluster)
     except (FeedError, ClusterError) as error:
         raise click.ClickException(str(error)) from None
     if not any(each.rows for each in scored):
@@ -101,22 +92,8 @@ def backtest(
         click.echo(f"Wrote {path}")
 
 
-def make_folder(out: Path) -> None:
-    """Before minutes of work, not after them.
-
-    Raises:
-        click.ClickException: it cannot be made, or nothing can be written to it.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise click.ClickException(f"{out}: cannot be written to ({error.strerror}).") from None
-
-
 def _read(data: Path, fast: bool, frozen: int, wanted: Sequence[str]) -> list[Job]:
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Reading", total=None)
         jobs = load_jobs(
             data,
@@ -132,7 +109,7 @@ def _read(data: Path, fast: bool, frozen: int, wanted: Sequence[str]) -> list[Jo
 
 
 def _score(jobs: Sequence[Job], cores: int, cluster: str | None) -> list[Scored]:
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Scoring", total=len(jobs))
 
         def done(scored: Scored) -> None:
@@ -175,22 +152,6 @@ def _print(
     for row in rows:
         table.add_row(*row)
     console.print(table)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )
-
-
-def _cores(jobs: int) -> int:
-    if jobs == 0 or jobs < -1:
-        raise click.BadParameter(f"{jobs} is no number of processes.", param_hint="--jobs")
-    return (os.cpu_count() or 1) if jobs == -1 else jobs
 
 
 def _megabytes(scored: Sequence[Scored]) -> float:

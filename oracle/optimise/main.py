@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +10,19 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from oracle.backtest.data import load_jobs
-from oracle.backtest.main import make_folder
+from oracle.backtest.options import (
+    cores,
+    data_option,
+    jobs_option,
+    make_folder,
+    market_option,
+    out_option,
+    progress_bar,
+)
 from oracle.backtest.report import MODELS_TRIED, plain
 from oracle.feeds.bars import FeedError
-from oracle.feeds.scenario import DATA
 from oracle.optimise.objective import Prepared, Setting, prepare
 from oracle.optimise.search import GENERATION
 from oracle.optimise.walk import Fold, Plan, decision_times, walk
@@ -28,23 +33,9 @@ SCHEMA = 1
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=DATA,
-    show_default="the subset in the project",
-    help="Folder of markets, as for the backtest.",
-)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=OUT,
-    show_default=True,
-    help="Where to write.",
-)
-@click.option(
-    "--market", "wanted", multiple=True, metavar="SYMBOL", help="Only this coin; may be repeated."
-)
+@data_option
+@out_option(OUT)
+@market_option
 @click.option("--hours", type=click.Choice(["1", "4", "24"]), default="24", show_default=True)
 @click.option("--folds", type=click.IntRange(min=1), default=Plan.folds, show_default=True)
 @click.option(
@@ -55,7 +46,7 @@ SCHEMA = 1
     help="Settings tried in each fold, at most.",
 )
 @click.option("--seed", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--jobs", type=int, default=-1, show_default=True, help="Processes; -1: all cores.")
+@jobs_option
 def optimise(
     data: Path,
     out: Path,
@@ -74,18 +65,16 @@ def optimise(
     """
     plan = Plan(folds=folds, evaluations=evaluations, seed=seed)
     rule = Rule()
-    cores = (os.cpu_count() or 1) if jobs == -1 else jobs
-    if cores < 1:
-        raise click.BadParameter(f"{jobs} is no number of processes.", param_hint="--jobs")
+    processes = cores(jobs)
     try:
         markets = _prepare(data, wanted, int(hours), plan.level, rule)
         count = len(decision_times(markets, plan))
         make_folder(out)
-        with _progress() as progress:
+        with progress_bar() as progress:
             # The incumbent and the candidate are evaluated besides, and the two that are followed,
             # which the last fold has not.
             task = progress.add_task("Evaluating", total=count * (evaluations + 4) - 2)
-            found = walk(markets, rule, plan, cores, lambda n: progress.advance(task, n))
+            found = walk(markets, rule, plan, processes, lambda n: progress.advance(task, n))
     except (FeedError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     report = as_json(found, markets, plan, rule, data.resolve().name, int(hours))
@@ -124,7 +113,7 @@ def as_json(
 def _prepare(
     data: Path, wanted: Sequence[str], hours: int, level: float, rule: Rule
 ) -> list[Prepared]:
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Reading", total=None)
         jobs = load_jobs(
             data, rule, progress=lambda p: progress.update(task, description=f"Reading {p.name}")
@@ -166,14 +155,4 @@ def _show(folds: Sequence[Fold], plan: Plan) -> None:
     tried = sum(fold.tried for fold in folds)
     console.print(
         f"{tried} settings tried, seed {plan.seed}. Proposed: {folds[-1].in_force}", soft_wrap=True
-    )
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
     )
