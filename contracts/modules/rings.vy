@@ -21,6 +21,7 @@ BIDDER: constant(uint256) = 32  # subaccount that takes collateral nobody bought
 LIVE: constant(uint256) = 1  # bases of the risk engine
 MAINTENANCE: constant(uint256) = 2
 SETTLING: constant(uint256) = 1 | 2  # state bits of the risk engine
+NO_NEW_RISK: constant(uint256) = 32
 ABOVE: constant(uint256) = 32
 SLACK: constant(uint256) = 10**12  # [USD wad] more than rounding takes of a book
 
@@ -147,7 +148,7 @@ def _ring_of(_market: uint256) -> IBackstopVault.Ring:
 @internal
 def _has_room(_leg: IRiskEngine.Leg, _value: int256, _payment: uint256, _is_hole: bool) -> bool:
     """
-    @dev The leg comes at the mark, so its value stays behind.
+    @dev The leg comes at the mark, so its value stays behind. The vault takes no new risk where nobody may.
     """
     book: IClearinghouse.Book = staticcall LEDGER.book(self._account_of(_leg.market))
     leg: IRiskEngine.Leg = _leg
@@ -158,8 +159,8 @@ def _has_room(_leg: IRiskEngine.Leg, _value: int256, _payment: uint256, _is_hole
         leg.base += book.legs[0].base
     after: IRiskEngine.Margin = self._assess(LIVE, book.cash + convert(_payment, int256), [leg])
     needed: int256 = convert(after.requirement + SLACK, int256)
-    is_within: bool = (after.state >> (ABOVE + leg.market)) & 1 == 0
-    return is_within and after.equity - _value >= needed
+    barred: uint256 = NO_NEW_RISK | (1 << (ABOVE + leg.market))
+    return after.state & barred == 0 and after.equity - _value >= needed
 
 
 @view

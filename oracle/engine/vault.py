@@ -12,7 +12,7 @@ from typing import Final
 
 from oracle.engine import solvency
 from oracle.engine.clearinghouse import CROSS, ISOLATED, Clearinghouse
-from oracle.engine.effective_time import SETTLING
+from oracle.engine.effective_time import NO_NEW_RISK, SETTLING
 from oracle.engine.margin import ABOVE_BIT, Basis, Leg, Margin
 from oracle.engine.risk_engine import RiskEngine
 from oracle.engine.rounding import mul_div_ceil, mul_div_floor, positive
@@ -161,7 +161,7 @@ class BackstopVault:
         return mul_div_ceil(payment, total, max(reserve.tokens, 1))
 
     def _has_room(self, leg: Leg, value: int, payment: int, *, is_hole: bool) -> bool:
-        """The leg comes at the mark, so its ``value`` stays behind."""
+        """The leg comes at the mark, so its ``value`` stays behind; new risk must be allowed."""
         book = self.ledger.book(self.account_of(leg.market))
         size, base = leg.size, leg.base
         if book.legs:
@@ -170,8 +170,8 @@ class BackstopVault:
             size, base = size + book.legs[0].size, base + book.legs[0].base
         merged = Leg(leg.market, size, base, leg.open_interest)
         after = self._assess(Basis.LIVE, book.cash + payment, (merged,))
-        is_within = after.state >> (ABOVE_BIT + leg.market) & 1 == 0
-        return is_within and after.equity - value >= after.requirement + SLACK
+        barred = NO_NEW_RISK | 1 << (ABOVE_BIT + leg.market)
+        return after.state & barred == 0 and after.equity - value >= after.requirement + SLACK
 
     def _assess(self, basis: Basis, cash: int, legs: Sequence[Leg]) -> Margin:
         return self.engine.assess(basis, cash, 0, tuple(legs), ())
