@@ -143,6 +143,14 @@ class Journal:
         """[s] Unix time, as entries have it."""
         return self._now()
 
+    def since(self, at: float) -> float:
+        """[s] from an entry until now.
+
+        One that lies ahead was written before the host's clock was put back: how long ago is not
+        known, at least so far.
+        """
+        return abs(self._now() - at)
+
     # --- writing ---------------------------------------------------------------------------------
 
     def note(

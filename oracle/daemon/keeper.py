@@ -145,15 +145,15 @@ class Keeper:
     # --- what waits too long ---------------------------------------------------------------------
 
     def _may_replace(self, waiting: Flight) -> bool:
-        """Once every `bump_after`, by the journal's times and by this process' own clock."""
-        age = self.journal.now() - waiting.last.at
+        """Once every `bump_after`, by the journal's times and by the clock that never jumps."""
+        age = self.journal.since(waiting.last.at)
         since = self.monotonic() - self._bumped
         return age >= self.patience.bump_after and since >= self.patience.bump_after
 
     def _replace(self, session: Session, view: View, waiting: Flight, tick: float) -> bool:
         """With what is true now; where nothing is due any more, or it is late, with nothing."""
         self._bumped = self.monotonic()
-        kind, age = waiting.last.kind, self.journal.now() - waiting.first_at
+        kind, age = waiting.last.kind, self.journal.since(waiting.first_at)
         values = {"kind": kind, "nonce": waiting.nonce, "seconds": round(age)}
         if age < self.patience.deadline and kind != "cancel":
             self.alarms.sound(Exit.TRANSACTION, "warning", "stuck", **values)

@@ -191,7 +191,7 @@ class LiveOutbox:
             return False
         if any(self._is_known(client, attempt.hash) for attempt in flight.attempts):
             return True
-        if flight.block is None and self._journal.now() - last.at <= self.patience.missing_after:
+        if flight.block is None and self._journal.since(last.at) <= self.patience.missing_after:
             return True
         self._note(flight, "dropped")
         self._alarms.log.warning("dropped", kind=last.kind, nonce=flight.nonce, tx=last.hash)

@@ -21,7 +21,7 @@ from oracle.daemon.keys import Key, forbid_core_dumps, open_key, passphrase_of, 
 from oracle.daemon.lease import Lease
 from oracle.daemon.logs import make_log
 from oracle.daemon.metrics import Metrics
-from oracle.daemon.node import ClockGuard, Nodes, PatientClient
+from oracle.daemon.node import ClockGuard, Nodes, PatientClient, steady
 from oracle.daemon.outbox import (
     Arrow,
     DryOutbox,
@@ -326,13 +326,16 @@ def keystore_address(path: Path) -> str:
 
 
 def make_journal(parts: Parts, sender: str, in_memory: bool = False) -> Journal:
-    """Opened; a damaged one is set aside and begun anew from the chain."""
+    """Opened; a damaged one is set aside and begun anew from the chain.
+
+    What waits is timed by its entries: their clock does not jump while the keeper runs.
+    """
     identity = identity_of(parts, sender)
     if in_memory:
-        return Journal(":memory:", identity)
+        return Journal(":memory:", identity, steady())
     path = journal_path(parts.config, parts.deployment, parts.client, sender)
     is_new = not path.exists()
-    journal, aside = open_journal(path, identity)
+    journal, aside = open_journal(path, identity, steady())
     if aside is not None:
         parts.alarms.sound(Exit.JOURNAL, "error", "journal damaged", set_aside=str(aside))
     if aside is not None or is_new:

@@ -1,4 +1,4 @@
-"""Faults 11, 12, 18, 19, 23 and 24: processes that die, two of them, hostile and dry ones."""
+"""Faults 11, 12, 13, 18, 19, 23 and 24: processes that die, two of them, hostile and dry ones."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.keys import dev_key
 from oracle.daemon.lease import Lease
 from oracle.daemon.messages import PushTerms, Signed, push_data
+from oracle.daemon.node import ClockGuard, steady
 from oracle.daemon.remote import RemoteSigner, SignerServer
 from oracle.daemon.view import read_view
 from oracle.dev_keys import MNEMONICS
@@ -116,7 +117,7 @@ def test_fault_11_kill_minus_9(scene, tmp_path, arrow):
     scene.at(START)
     command = [sys.executable, "-m", "tests.support.keeper_process"]
     arguments = [scene.client.url, str(scene.file), str(tmp_path)]
-    killed = subprocess.run([*command, *arguments, arrow], cwd=ROOT, timeout=60)
+    killed = subprocess.run([*command, *arguments, "--arrow", arrow], cwd=ROOT, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     stand = scene.keeper(tmp_path)
     before = stand.steps("report")
@@ -197,6 +198,192 @@ def test_fault_12_two_machines__interleave_harmlessly(scene, tmp_path):
     assert len(pushes(scene)) == len(set(pushes(scene))) == 6 * 3
     # prices and lines six times, and a note a day of each keeper that did not see the other's
     assert 12 <= scene.sent_by(SENDER) <= 16
+
+
+# --- 13: clocks -----------------------------------------------------------------------------------
+
+
+class Host:
+    """A host with a clock that people set, and one that nobody can."""
+
+    def __init__(self, wall):
+        self.wall, self.ticks = float(wall), 1_000.0
+
+    def pass_time(self, seconds):
+        self.wall += seconds
+        self.ticks += seconds
+
+    def guard(self):
+        return ClockGuard(60.0, 30.0, lambda: self.wall, lambda: self.ticks)
+
+    def keeper(self, scene, folder, **sections):
+        """One that was just started on this host."""
+        stand = scene.keeper(folder, clock=self.guard(), **sections)
+        stand.journal._now = steady(lambda: self.wall, lambda: self.ticks)
+        stand.keeper.monotonic = lambda: self.ticks
+        return stand
+
+
+@pytest.mark.parametrize(("skew", "code"), [(300, Exit.NODE), (-300, Exit.CLOCK)])
+def test_fault_13_five_minutes_between_host_and_chain__nothing_is_signed(
+    scene, tmp_path, skew, code
+):
+    host = Host(START + skew)
+    stand = host.keeper(scene, tmp_path)
+    for _ in range(3):
+        assert stand.at(START) == 0
+        assert stand.keeper.alarms.worst == code
+    assert stand.journal.entries() == []
+    host.wall = START + 2.0  # repaired: a jump, refused for the one round in which it is seen
+    stand.keeper.round()
+    assert "The host's clock jumped by" in stand.stream.getvalue()
+    assert stand.rounds() == 3
+    assert stand.keeper.alarms.worst == Exit.OK
+
+
+@pytest.mark.parametrize("repaired", [True, False])
+def test_fault_13_host_jumps_back__no_epoch_twice(scene, tmp_path, repaired):
+    """After a push the host's clock goes back by five minutes; it is repaired, or the chain comes
+    to where it is and the keeper is started anew: epochs are the chain's, nothing goes out twice.
+    """
+    host = Host(START + 2)
+    stand = host.keeper(scene, tmp_path)
+    assert stand.at(START) == 3
+    host.wall -= 300
+    for _ in range(3):
+        assert stand.rounds() == 0
+        assert stand.keeper.alarms.worst == Exit.CLOCK
+    if repaired:
+        host.wall += 300
+        stand.keeper.round()
+        assert "jumped by +300 seconds" in stand.stream.getvalue()
+    else:  # no guard could tell: the whole machine, and what it was told, lies in the past
+        stand.journal.close()
+        stand = scene.keeper(tmp_path)
+        stand.journal._now = lambda: host.wall
+        stand.keeper.monotonic = lambda: host.ticks
+    assert stand.rounds() == 0
+    assert stand.keeper.alarms.worst == Exit.OK
+    host.pass_time(60)
+    assert stand.at(START + 60) == 1
+    reports = [e["epoch"] for e in stand.journal.entries() if e["step"] == "signed"][::3]
+    assert reports == [START, START + 60]
+    assert len(pushes(scene)) == len(set(pushes(scene))) == 3
+    assert scene.sent_by(SENDER) == 4
+
+
+def test_fault_13_timers_do_not_follow_the_hosts_clock(scene, tmp_path):
+    """A transaction that waits is replaced, and cancelled, by time that passed: not by a clock that
+    was set, however the two may differ."""
+    host = Host(START)
+    sending = {"bump_after": 20, "deadline": 100}
+    stand = host.keeper(scene, tmp_path, sending=sending)
+    stand.keeper.clock = None  # jumps too small, or too slow, for the guard
+    scene.at(START)
+    scene.client.request("evm_setAutomine", False)
+    stand.keeper.round()
+    host.wall += 3_600
+    assert not stand.keeper.round()  # an hour by the clock, nothing by the hand
+    host.wall -= 7_200
+    host.pass_time(19)
+    assert not stand.keeper.round()
+    host.pass_time(2)
+    assert stand.keeper.round()
+    assert stand.steps("report").count("signed") == 2
+    host.wall += 3_600
+    host.pass_time(60)
+    assert stand.keeper.round()
+    assert stand.steps("report").count("signed") == 3
+    host.wall -= 7_200
+    host.pass_time(20)
+    assert stand.keeper.round()
+    assert stand.steps("cancel") == ["signed", "sent"]
+
+
+def test_fault_13_written_in_the_future__cancelled_not_waited_for(scene, tmp_path):
+    """The machine comes back with its clock an hour behind the journal: how long the transaction
+    waits is not known, so it is too long."""
+    host = Host(START)
+    stand = host.keeper(scene, tmp_path, sending={"deadline": 100})
+    scene.at(START)
+    scene.client.request("evm_setAutomine", False)
+    stand.keeper.round()
+    stand.journal.close()
+    host.wall -= HOUR
+    later = host.keeper(scene, tmp_path, sending={"deadline": 100})
+    later.keeper.clock = None
+    later.keeper.round()
+    assert later.steps("cancel") == ["signed", "sent"]
+    scene.client.request("evm_setAutomine", True)
+    scene.at(START + 60)
+    assert later.rounds() == 3
+    assert later.steps("cancel")[-1] == "confirmed"
+    assert scene.price(BTC)[1] == START + 60
+
+
+def in_a_process(scene, folder, *options, zone="UTC"):
+    """Entries and alarms of a keeper that ran there, until it had nothing to do."""
+    command = [sys.executable, "-m", "tests.support.keeper_process"]
+    arguments = [scene.client.url, str(scene.file), str(folder), *map(str, options)]
+    done = subprocess.run(
+        [*command, *arguments],
+        cwd=ROOT,
+        timeout=120,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TZ": zone},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_fault_13_a_process_whose_host_is_five_minutes_off(scene, tmp_path):
+    scene.at(START)
+    for ahead, alarm in ((-300, "CLOCK"), (300, "NODE")):
+        entries, alarms = in_a_process(scene, tmp_path, "--host-ahead", ahead)
+        assert entries == []
+        assert set(alarms) == {alarm}
+    entries, alarms = in_a_process(scene, tmp_path, "--host-ahead", 4)
+    assert [e[0] for e in entries if e[2] == "confirmed"] == ["report", "push", "release"]
+    assert alarms == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(1_919_916_000, id="back: 2030-11-03 06:00 UTC, 02:00 EDT is 01:00 EST"),
+        pytest.param(1_930_806_000, id="ahead: 2031-03-09 07:00 UTC, 02:00 EST is 03:00 EDT"),
+    ],
+)
+def test_fault_13_daylight_saving_is_no_event(scene, tmp_path, change):
+    """A process in New York and one in UTC, through the three hours around the change and the next
+    midnight: the same epochs and the same transactions, byte for byte; none skipped, none twice."""
+    hours = [change + offset * HOUR for offset in (-2, -1, 0, 1, 2)]
+    midnight = change // DAY * DAY + DAY
+    times = [change - 60, change + 60, *hours, midnight - 60, midnight]
+    times = ",".join(str(moment) for moment in sorted(times))
+    found = {}
+    for zone in ("America/New_York", "UTC"):
+        with scene.fresh():
+            first = scene.client.head().number
+            entries, _ = in_a_process(scene, tmp_path / zone, "--times", times, zone=zone)
+            found[zone] = entries, sent_since(scene, first)
+    assert found["UTC"] == found["America/New_York"]
+    entries, sent = found["UTC"]
+    done = [(kind, epoch) for kind, epoch, step in entries if step == "confirmed"]
+    assert len(set(done)) == len(done) == len(sent)
+    assert [e for kind, e in done if kind == "report"] == [int(t) for t in times.split(",")]
+    days = [epoch for kind, epoch in done if kind == "release"]
+    assert days == [midnight - DAY, midnight]
+
+
+def sent_since(scene, number):
+    """Calldata of all transactions of the sender, in order."""
+    found = []
+    for block in range(number + 1, scene.client.head().number + 1):
+        full = scene.client.request("eth_getBlockByNumber", hex(block), True)
+        found += [t["input"] for t in full["transactions"] if t["from"] == SENDER.lower()]
+    return found
 
 
 # --- 18: hostile ----------------------------------------------------------------------------------
