@@ -487,22 +487,33 @@ def margins_at(scene, engine, sizes, time):
     return found
 
 
-def test_fault_18_guardian_freezes_within_two_blocks(scene, tmp_path):
+@pytest.mark.parametrize("thief_pays", [1, 9])
+def test_fault_18_guardian_freezes_within_less_than_two_blocks(scene, tmp_path, thief_pays):
+    """One transaction a key, in the block after the alarm. A thief's push in the same block comes
+    to nothing if he pays less; if he pays more it is his last one step."""
     stand = scene.keeper(tmp_path)
     stand.at(START)
     scene.parts = stand.parts
     engine = scene.deployment.addresses["engine"]
     keys = [dev_key(index, CHAIN) for index in (3, 4)]
     scene.at(START + HOUR)
-    begun = scene.client.head().number
-    guardian = Sender(scene.client, account(GUARDIAN), Fees(2 * GWEI, GWEI))
+    begun, pushed = scene.client.head().number, scene.line(BTC)[0]
+    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, START + HOUR)
+    guardian = Sender(scene.client, account(GUARDIAN), Fees(5 * GWEI, 5 * GWEI))
+    thief = Sender(scene.client, account(8), Fees(thief_pays * GWEI, thief_pays * GWEI))
     scene.client.request("evm_setAutomine", False)
-    for key in keys:
-        guardian.send(engine, FREEZE.encode(key.address), 200_000)
+    push = thief.send(engine, data, 2_000_000)
+    freezes = [guardian.send(engine, FREEZE.encode(key.address), 200_000) for key in keys]
     scene.client.request("evm_mine")
     scene.client.request("evm_setAutomine", True)
-    assert scene.client.head().number - begun <= 2
-    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, START + HOUR)
+    receipts = [scene.client.receipt(tx) for tx in (push, *freezes)]
+    assert {int(r["blockNumber"], 16) for r in receipts} == {begun + 1}
+    is_first = thief_pays > 5
+    assert [int(r["status"], 16) for r in receipts] == [is_first, 1, 1]
+    assert scene.line(BTC)[0] == pushed + 50_000 * is_first
+    later = START + 2 * HOUR
+    scene.at(later)
+    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, later)
     with pytest.raises(Reverted, match="bad signer"):
         scene.client.request("eth_call", {"to": engine, "data": "0x" + data.hex()}, "latest")
 
