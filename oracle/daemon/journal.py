@@ -6,9 +6,9 @@ is begun from what the chain says: the chain's nonces alone make a second push o
 impossible, the journal only saves asking.
 
 Steps of a transaction, by the sender's nonce: ``signed`` (before it goes out), ``sent`` or
-``unanswered``; then ``mined`` and ``confirmed``; or ``failed`` (mined and reverted), ``refused``
-(by the node), ``dropped`` (no node knows it), ``superseded`` (another transaction took its nonce).
-``lost`` is one that was mined until a reorg.
+``unanswered``, ``published`` if a relay was too slow; then ``mined`` and ``confirmed``; or
+``failed`` (mined and reverted), ``refused`` (by the node), ``dropped`` (no node knows it),
+``superseded`` (another transaction took its nonce). ``lost`` is one that was mined until a reorg.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ create table if not exists periods (
     primary key (asset, period)
 );
 """
-OPEN: Final = ("signed", "sent", "unanswered", "lost")  # may still be mined
+OPEN: Final = ("signed", "sent", "unanswered", "published", "lost")  # may still be mined
 ON_CHAIN: Final = ("mined", "confirmed", "failed")
 KEPT: Final = 100_000  # entries
 SEED: Final = "plimsoll.journal.v1"
@@ -76,6 +76,11 @@ class Flight:
     block: int | None = None
     tx: str | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def raw(self) -> str | None:
+        """The last attempt as it was signed, if it goes by a relay."""
+        return self.body.get("raw")
 
     @property
     def last(self) -> Attempt:

@@ -38,7 +38,7 @@ TRY_AGAIN: Final = 60  # [s] after a push that was refused or reverted
 REST: Final = 5.0  # [s] after something that could not go out
 FATAL: Final = (Exit.JOURNAL, Exit.KEYS)
 GONE: Final = ("dropped", "lost", "superseded", "refused")
-OUT: Final = ("signed", "sent", "unanswered", "mined", "confirmed", "failed")
+OUT: Final = ("signed", "sent", "unanswered", "published", "mined", "confirmed", "failed")
 
 
 @dataclass

@@ -32,6 +32,7 @@ from oracle.daemon.outbox import (
 from oracle.daemon.panel import Panel
 from oracle.daemon.pushes import Reports
 from oracle.daemon.rebuild import rebuild
+from oracle.daemon.relay import Relay
 from oracle.daemon.remote import RemoteSigner, SignerServer
 from oracle.daemon.signer import LocalSigner, Signer
 from oracle.daemon.sources import (
@@ -296,8 +297,18 @@ def live_outbox(parts: Parts, sender: Key, journal: Journal, arrow: Arrow) -> Li
         parts.alarms,
         parts.metrics,
         parts.config.sending.patience,
+        relay=make_relay(parts),
         arrow=arrow,
     )
+
+
+def make_relay(parts: Parts) -> Relay | None:
+    """As configured; None where everything goes to the node."""
+    sending = parts.config.sending
+    if sending.relay is None:
+        return None
+    client = Client(sending.relay, sending.relay_timeout)
+    return Relay(client, sending.relay_wait, parts.alarms, parts.metrics)
 
 
 def journal_path(config: KeeperConfig, deployment: Deployment, client: Client, sender: str) -> Path:
