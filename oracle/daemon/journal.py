@@ -40,6 +40,7 @@ create table if not exists periods (
 OPEN: Final = ("signed", "sent", "unanswered", "published", "lost")  # may still be mined
 ON_CHAIN: Final = ("mined", "confirmed", "failed")
 KEPT: Final = 100_000  # entries
+PRUNED_EVERY: Final = 10_000  # entries
 SEED: Final = "plimsoll.journal.v1"
 
 
@@ -116,6 +117,7 @@ class Journal:
         """
         self.path = path
         self._now = now
+        self._written = 0
         if read_only:
             self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
             self._check_identity(identity)
@@ -186,6 +188,9 @@ class Journal:
                 (*row, checksum),
             )
             self._db.execute("commit")
+            self._written += 1
+            if self._written % PRUNED_EVERY == 0:
+                self._prune()
         except sqlite3.Error as error:
             what = f"The journal {self.path} cannot be written: {error}."
             raise DaemonError(what, Exit.JOURNAL) from None

@@ -136,7 +136,15 @@ class Keeper:
     def _submit(
         self, session: Session, view: View, payload: Payload, gas: int, replace: Flight | None
     ) -> bool:
-        """Where fees, money or the node forbid it, nothing is tried for a while."""
+        """Where fees, money or the node forbid it, nothing is tried for a while.
+
+        Raises:
+            DaemonError: the machine was so slow that a new round has to begin.
+        """
+        took = 0.0 if payload.tick is None else self.monotonic() - payload.tick
+        if took > view.period:
+            what = f"The round took {took:.0f} seconds: its {payload.kind} is old and is not sent."
+            raise DaemonError(what, Exit.STALLED)
         is_out = self.outbox.submit(session.client, view.head, payload, gas, replace)
         if not is_out:
             self._rest_until = self.monotonic() + REST

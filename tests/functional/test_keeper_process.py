@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -27,6 +28,7 @@ from oracle.daemon.lease import Lease
 from oracle.daemon.messages import PushTerms, Signed, push_data
 from oracle.daemon.node import ClockGuard, steady
 from oracle.daemon.remote import RemoteSigner, SignerServer
+from oracle.daemon.running import next_wait
 from oracle.daemon.view import read_view
 from oracle.dev_keys import MNEMONICS
 from oracle.risk import Ask
@@ -602,6 +604,165 @@ def test_fault_23_missed_times_are_skipped(scene, tmp_path):
     assert stand.steps("report").count("signed") == 2
 
 
+class Stalls(Said):
+    """A source that takes ten minutes for its answer, once."""
+
+    def __init__(self, scene):
+        super().__init__()
+        self.scene, self.ticks = scene, 0.0
+
+    def latest(self, market, time):
+        if not self.ticks:
+            self.ticks = 600.0
+            self.scene.at(time + 600)
+        return super().latest(market, time)
+
+
+def test_fault_23_stalled_within_a_round__what_is_late_is_not_sent(scene, tmp_path):
+    """The report it was at is refused before it is sent, its push is old; the nine times between
+    are skipped."""
+    said = Stalls(scene)
+    stand = scene.keeper(tmp_path, said=said)
+    stand.keeper.monotonic = lambda: said.ticks
+    scene.at(START)
+    stand.keeper.round()
+    assert scene.sent_by(SENDER) == 0
+    assert [e["reason"] for e in stand.events() if e["event"] == "refused"] == ["expired"]
+    assert stand.rounds() == 3
+    assert scene.price(BTC)[1] == START + 600
+    signed = [e["epoch"] for e in stand.journal.entries() if e["step"] == "signed"]
+    assert signed[0] == START + 600
+    assert [e["count"] for e in stand.events() if e["event"] == "epochs skipped"] == [9]
+    registry = stand.parts.metrics.registry
+    assert registry.get_sample_value("plimsoll_skipped_epochs_total") == 9
+
+
+def test_fault_23_machine_so_slow_that_data_are_old__not_signed(scene, proxied, tmp_path):
+    """The chain stands still as well, so it would take what is a period old."""
+    ticks = [0.0]
+
+    def slow(name):
+        ticks[0] += 61.0 * (name == "simulate")
+
+    stand = scene.keeper(tmp_path, proxied.url, arrow=slow)
+    stand.keeper.monotonic = lambda: ticks[0]
+    scene.at(START)
+    for _ in range(3):
+        assert not stand.keeper.round()
+        assert stand.keeper.alarms.worst == Exit.STALLED
+    assert proxied.raw == []
+    assert stand.journal.entries() == []
+    stand.keeper.arrow = lambda name: None
+    assert stand.rounds() == 3
+    assert stand.keeper.alarms.worst == Exit.OK
+
+
+@pytest.fixture
+def proxied(scene):
+    with FaultProxy(scene.client.url) as proxy:
+        yield proxy
+
+
+def test_fault_23_stalled_between_journal_and_node__no_second_push(scene, proxied, tmp_path):
+    """Ten minutes for one write to the disk: the push goes out all the same, or comes to nothing;
+    either way it is one, and the next one is of then."""
+    stalls = {"push": 600, "report": 600}
+
+    def slow(name):
+        kind = stand.journal.entries(1)[-1]["kind"] if name == "sign" else ""
+        if seconds := stalls.pop(kind, 0):
+            scene.at(scene.client.block_time() + seconds)
+
+    stand = scene.keeper(tmp_path, proxied.url, arrow=slow)
+    scene.at(START)
+    stand.rounds()
+    assert stalls == {}
+    assert stand.steps("report")[:3] == ["signed", "sent", "failed"]
+    failed = next(e for e in stand.journal.entries() if e["step"] == "failed")
+    assert failed["body"]["reason"] == "expired"
+    assert len(pushes(scene)) == len(set(pushes(scene))) == 3
+    epochs = [e["epoch"] for e in stand.journal.entries() if (e["kind"], e["step"]) == SIGNED]
+    assert epochs == sorted(set(epochs))
+    assert len({fields_of(raw)["nonce"] for raw in proxied.raw}) == len(proxied.raw)
+
+
+SIGNED = ("report", "signed")
+
+
+def fields_of(raw):
+    return TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+
+
+def test_fault_23_slow_disk__one_push_an_epoch(scene, proxied, tmp_path):
+    """Every write to the journal takes longer than the rounds are apart, and than a transaction may
+    wait; the node mines in between."""
+    sending = {"bump_after": 0.2, "deadline": 30}
+    stand = scene.keeper(tmp_path, proxied.url, sending=sending)
+    note = stand.journal.note
+
+    def slow_note(*args, **values):
+        time.sleep(0.25)
+        note(*args, **values)
+
+    stand.journal.note = slow_note
+    for hour in range(3):
+        assert stand.at(START + hour * HOUR) == (3 if hour == 0 else 2)
+        assert scene.line(BTC)[0] == min(100_000, (hour + 1) * 50_000)
+    assert len(pushes(scene)) == len(set(pushes(scene)))
+    assert scene.sent_by(SENDER) == len(proxied.raw) == len(set(proxied.raw))
+    epochs = [e["epoch"] for e in stand.journal.entries() if (e["kind"], e["step"]) == SIGNED]
+    assert epochs == [START, START + HOUR, START + 2 * HOUR]
+
+
+def test_fault_23_disk_is_full__nothing_goes_out_unwritten(scene, proxied, tmp_path):
+    stand = scene.keeper(tmp_path, proxied.url)
+    pages = stand.journal._db.execute("pragma page_count").fetchone()[0]
+    stand.journal._db.execute(f"pragma max_page_count = {pages}")
+    for number in range(1_000):
+        try:
+            stand.journal.note("filler", number, "x", text="x" * 200)
+        except DaemonError:
+            break
+    scene.at(START)
+    with pytest.raises(DaemonError, match=r"cannot be written: .* full\.") as caught:
+        stand.rounds()
+    assert caught.value.code == Exit.JOURNAL
+    assert proxied.raw == []
+    stand.journal._db.execute(f"pragma max_page_count = {10 * pages}")
+    assert stand.rounds() == 3
+
+
+@pytest.mark.parametrize("trouble", ["none", "node", "sources", "money", "signers"])
+def test_fault_23_log_of_a_day_in_trouble_is_bounded(scene, proxied, tmp_path, trouble):
+    """By the lines of a minute of rounds as close as they come, a day is less than 50 MB at the
+    level that is the default."""
+    said = Said()
+    stand = scene.keeper(tmp_path, proxied.url, said=said, log_level="info")
+    stand.at(START)
+    if trouble == "node":
+        proxied.fail("500")
+    elif trouble == "sources":
+        said.prices = {"BTC": None, "ETH": None}
+        said.severity = {"BTC": None, "ETH": None}
+    elif trouble == "money":
+        scene.client.request("anvil_setBalance", SENDER, "0x0")
+    elif trouble == "signers":
+        stand.keeper.panel.signers = stand.keeper.panel.signers[:1]
+    scene.at(START + HOUR)
+    before = len(stand.stream.getvalue())
+    ticks, rounds = [0.0], 0
+    stand.keeper.monotonic = lambda: ticks[0]
+    wait = 1.0
+    while ticks[0] < 60:
+        stand.keeper.round()
+        rounds += 1
+        wait = next_wait(stand.keeper.alarms.worst, wait, 1.0)
+        ticks[0] += wait
+    grown = len(stand.stream.getvalue()) - before
+    print(f"{trouble}: {grown} bytes in {rounds} rounds, {grown * 1_440 / 1e6:.1f} MB a day")
+    assert 0 < grown * 1_440 < 50e6
+
+
 # --- 24: dry --------------------------------------------------------------------------------------
 
 
@@ -779,6 +940,97 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     assert PHRASE not in everything
     assert "traceback" not in everything
     assert scene.line(BTC)[0] == 50_000
+
+
+def troubled_file(operator):
+    """A keeper with its own two keys, and a source in whatever trouble `trouble` says."""
+    trouble = operator.write("trouble", "")
+    options = f'options = {{ file = "{trouble}" }}'
+    sources = 'factory = "tests.support.keeper_stage:troubled_sources"'
+    text = operator.common.replace(
+        'factory = "tests.support.keeper_stage:live_sources"', f"{sources}, {options}"
+    )
+    text += 'state = "state"\n'
+    for index in (3, 4):
+        text += f'[[signers]]\nkeystore = "{index}.json"\n{operator.key}'
+    text += f'[sender]\nkeystore = "9.json"\n{operator.key}'
+    text += "[timing]\nround_every = 0.2\nstall_after = 3\n[sending]\nconfirmations = 1\n"
+    return operator.write("keeper.toml", text), trouble
+
+
+def until(found, seconds=30.0):
+    """What `found` returns, as soon as it is something."""
+    end = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return value
+
+
+def test_fault_23_as_operated__stalled_it_ends_and_started_anew_sends_once(operator):
+    """The heartbeat stops, the watchdog ends the process with its own code, its lease is free; the
+    next one does what is due, once."""
+    path, trouble = troubled_file(operator)
+    trouble.write_text("stalled")
+    process = operator.start("run", "--config", path)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == Exit.STALLED
+    last = json.loads(said.splitlines()[-1])
+    assert (last["event"], last["alarm"], last["level"]) == ("stalled", "STALLED", "critical")
+    assert not (operator.folder / "state/heartbeat.json").exists()
+    assert operator.scene.sent_by(SENDER) == 0
+    trouble.write_text("")
+    process = operator.start("run", "--config", path)
+    until(lambda: operator.scene.sent_by(SENDER) == 3)
+    until(lambda: (operator.folder / "state/heartbeat.json").exists())
+    assert len(pushes(operator.scene)) == len(set(pushes(operator.scene))) == 3
+    operator.stop()
+
+
+def test_fault_23_as_operated__stopped_for_a_while__the_heartbeat_shows_it(operator):
+    """As a machine that swaps: nothing of the process runs, and then it goes on as if nothing had
+    been."""
+    path, _ = troubled_file(operator)
+    path.write_text(path.read_text().replace("stall_after = 3", "stall_after = 60"))
+    process = operator.start("run", "--config", path)
+    until(lambda: operator.scene.sent_by(SENDER) == 3)
+    heartbeat = operator.folder / "state/heartbeat.json"
+    until(heartbeat.exists)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(2.0)
+    shown = CliRunner().invoke(oracle_main, ["status", "--config", str(path), "--json"])
+    assert json.loads(shown.stdout)["heartbeat_age"] > 1.9
+    stopped = heartbeat.read_text()
+    time.sleep(0.5)
+    assert heartbeat.read_text() == stopped
+    process.send_signal(signal.SIGCONT)
+    until(lambda: heartbeat.read_text() != stopped)
+    assert len(pushes(operator.scene)) == len(set(pushes(operator.scene))) == 3
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    operator.stop()
+
+
+def test_fault_23_as_operated__little_memory__the_market_is_left_out_and_said(operator):
+    """A source asks for more than the process may have: no price, an alarm, and it lives."""
+    path, trouble = troubled_file(operator)
+    trouble.write_text("out of memory")
+    process = operator.start("run", "--config", path)
+    most = 4 << 30
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (most, most))
+    line = until(lambda: next((t for t in process.stderr if "MemoryError" in t), ""))
+    assert json.loads(line)["alarm"] == "SOURCE"
+    trouble.write_text("")
+    until(lambda: operator.scene.sent_by(SENDER) >= 3)
+    assert operator.scene.line(BTC)[0] == 50_000
+    peak = next(
+        line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )  # fmt: skip
+    print(peak)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    operator.stop()
 
 
 def test_live_feeds_as_operated__and_the_push_is_verified(operator):
