@@ -19,15 +19,17 @@ from tests.support.world import (
     INITIAL,
     LIQUIDATABLE,
     LIQUIDATION,
+    MAINTENANCE,
     MILLION,
     PPM,
+    TOKEN_ASSETS,
     UNIT,
     USD,
     WAD,
     World,
     ceil_div,
 )
-from tests.unit.engine.harness import TABLE
+from tests.unit.engine.harness import HAIRCUTS, TABLE
 from tests.unit.engine.reference import tiered
 from tests.unit.fund.till import Till
 
@@ -39,7 +41,7 @@ CALM_MMR = TABLE[0][3]
 SIZE = 9 * WAD // 2  # of the accomplice
 EVER = 2**200
 AUCTION = DURATION - 1  # [s] after it the backstop, no taker
-PUSHES = DAY // DELAY  # in a day
+PUSHES = 1 + DAY // DELAY  # in a day
 # Notional in USD, short where negative; equity in ppm of it: from a little above IM to safe.
 BOOK = [
     (20_000, 21_000),
@@ -221,6 +223,46 @@ def test_hostile_tightening_for_a_day__nobody_takes__the_vault_is_paid_two_third
     ring = int(world.vault.ring_of(BTC).account)
     assert world.size(ring) != 0
     assert world.custody.totals().deficit == 0
+
+
+def wealth(world: World, account: int) -> int:
+    """Cash, positions at the mark, and tokens at their price without a haircut [USD wad]."""
+    book = world.ledger.book(account)
+    bare = world.engine.assess(MAINTENANCE, book.cash, 0, book.legs, [])
+    return bare.equity + world.engine.collateral_value(book.holdings)[0]
+
+
+@pytest.mark.parametrize(("tokens", "is_safe"), [(20, True), (8, False)])
+def test_hostile_haircuts_and_rates_for_a_day__margin_in_tokens(
+    world: World, tokens: int, is_safe: bool
+) -> None:
+    """The same with all margin in a token whose haircut is pushed as well."""
+    index, token = world.list_token()
+    world.set_config(BTC, price_max_age=7_200)
+    world.set_config(TOKEN_ASSETS + index, price_max_age=7_200)
+    world.pass_time(DELAY, every=DELAY)
+    account, taker = world.open("holder", 10_000), world.open("taker", 10**7)
+    world.deposit_collateral(account, index, token, tokens * WAD)
+    world.trade(account, world.bank(), 10 * WAD)
+    world.set_cash(account, 0)
+    assert world.surplus(account, INITIAL) > 0
+    asset, notional = TOKEN_ASSETS + index, 200_000 * USD
+    begun = wealth(world, account)
+    for number in range(1, PUSHES + 1):
+        steps = min(PPM, STEP_UP * number), max(LEAST, PPM - FALL * number)
+        before = world.health(account)
+        world.system.push({BTC: steps, asset: steps})
+        after = world.health(account)
+        assert (before.equity, before.requirement) == (after.equity, after.requirement)
+        world.pass_time(DELAY - AUCTION, every=DELAY)
+        take_all(world, [Honest(account, notional, begun)], taker)
+    value = tokens * 1_000 * USD
+    least = value - tiered(HAIRCUTS, 1, value, PPM, LEAST)
+    assert (least >= mm_bound(notional, PUSHES)) == is_safe
+    lost = begun - wealth(world, account)
+    bound = 0 if is_safe else notional * (D_MAX + F_INS) * CALM_MMR // PPM**2
+    assert 0 <= lost <= bound
+    assert (lost > 0) != is_safe
 
 
 # --- loosening ------------------------------------------------------------------------------------
