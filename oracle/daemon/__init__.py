@@ -8,6 +8,7 @@ node      one or several nodes that must agree     view      what the engine say
 signer    one signer: quotes, asks, co-signs       remote    a signer in another process
 panel     M of N collected into one message        messages  calldata of reports and pushes
 journal   what was sent, surviving a kill          outbox    nonces, fees, replacement, cancelling
+relay     a private way in, tried before the node
 trial     messages tried before they are sent
 pushes    a push that is accepted, its report     observer  what is seen, into metrics
 saying    what is wrong, said once

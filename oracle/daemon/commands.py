@@ -124,6 +124,8 @@ def run(
     Prices go out at each time of the grid, load lines when the steward allows a step, and once a
     day custody takes note of what it holds. Logs are JSON lines on standard error. `--replay` plays
     a recorded day on a local node (`anvil`, then `ape run deploy --network http://127.0.0.1:8545`).
+    Where the file names a `relay` under [sending], transactions go there first, unseen by others;
+    if it fails or is slow the node gets the same transaction.
     """
     config = config_of(path, replay, node, deployment, state)
     parts = service.open_parts(config)

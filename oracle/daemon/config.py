@@ -82,7 +82,13 @@ class Timing(Model):
 
 
 class Sending(Model):
-    """How transactions are sent; see `outbox.Patience`."""
+    """How transactions are sent; see `outbox.Patience`.
+
+    Attributes:
+        relay: that takes transactions before the node does, unseen by whoever watches the pool.
+        relay_timeout: [s] for its answer; without one the node gets the same transaction.
+        relay_wait: [s] for the transaction to be mined; then the node gets it too.
+    """
 
     confirmations: Annotated[int, Field(ge=1, le=64)] = 2
     bump_after: Seconds = 24.0
@@ -90,6 +96,9 @@ class Sending(Model):
     tip_gwei: Gwei = 1.0
     max_gwei: Gwei = 200.0
     balance_eth: tuple[float, float, float] = (0.5, 0.2, 0.05)  # warning, error, critical
+    relay: Url | None = None
+    relay_timeout: Seconds = 2.0
+    relay_wait: Seconds = 12.0
 
     @field_validator("balance_eth")
     @classmethod
@@ -97,6 +106,12 @@ class Sending(Model):
         if not value[0] >= value[1] >= value[2] >= 0:
             raise ValueError("three falling levels: warning, error, critical")
         return value
+
+    @model_validator(mode="after")
+    def _published_before_replaced(self) -> Sending:
+        if self.relay is not None and self.relay_wait >= self.bump_after:
+            raise ValueError("relay_wait is not below bump_after")
+        return self
 
     @property
     def patience(self) -> Patience:

@@ -6,9 +6,9 @@ is begun from what the chain says: the chain's nonces alone make a second push o
 impossible, the journal only saves asking.
 
 Steps of a transaction, by the sender's nonce: ``signed`` (before it goes out), ``sent`` or
-``unanswered``; then ``mined`` and ``confirmed``; or ``failed`` (mined and reverted), ``refused``
-(by the node), ``dropped`` (no node knows it), ``superseded`` (another transaction took its nonce).
-``lost`` is one that was mined until a reorg.
+``unanswered``, ``published`` if a relay was too slow; then ``mined`` and ``confirmed``; or
+``failed`` (mined and reverted), ``refused`` (by the node), ``dropped`` (no node knows it),
+``superseded`` (another transaction took its nonce). ``lost`` is one that was mined until a reorg.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ create table if not exists periods (
     primary key (asset, period)
 );
 """
-OPEN: Final = ("signed", "sent", "unanswered", "lost")  # may still be mined
+OPEN: Final = ("signed", "sent", "unanswered", "published", "lost")  # may still be mined
 ON_CHAIN: Final = ("mined", "confirmed", "failed")
 KEPT: Final = 100_000  # entries
+PRUNED_EVERY: Final = 10_000  # entries
 SEED: Final = "plimsoll.journal.v1"
 
 
@@ -78,6 +79,11 @@ class Flight:
     body: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def raw(self) -> str | None:
+        """The last attempt as it was signed, if it goes by a relay."""
+        return self.body.get("raw")
+
+    @property
     def last(self) -> Attempt:
         """The attempt sent last."""
         return self.attempts[-1]
@@ -111,6 +117,7 @@ class Journal:
         """
         self.path = path
         self._now = now
+        self._written = 0
         if read_only:
             self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
             self._check_identity(identity)
@@ -143,6 +150,14 @@ class Journal:
         """[s] Unix time, as entries have it."""
         return self._now()
 
+    def since(self, at: float) -> float:
+        """[s] from an entry until now.
+
+        One that lies ahead was written before the host's clock was put back: how long ago is not
+        known, at least so far.
+        """
+        return abs(self._now() - at)
+
     # --- writing ---------------------------------------------------------------------------------
 
     def note(
@@ -173,6 +188,9 @@ class Journal:
                 (*row, checksum),
             )
             self._db.execute("commit")
+            self._written += 1
+            if self._written % PRUNED_EVERY == 0:
+                self._prune()
         except sqlite3.Error as error:
             what = f"The journal {self.path} cannot be written: {error}."
             raise DaemonError(what, Exit.JOURNAL) from None

@@ -38,7 +38,7 @@ TRY_AGAIN: Final = 60  # [s] after a push that was refused or reverted
 REST: Final = 5.0  # [s] after something that could not go out
 FATAL: Final = (Exit.JOURNAL, Exit.KEYS)
 GONE: Final = ("dropped", "lost", "superseded", "refused")
-OUT: Final = ("signed", "sent", "unanswered", "mined", "confirmed", "failed")
+OUT: Final = ("signed", "sent", "unanswered", "published", "mined", "confirmed", "failed")
 
 
 @dataclass
@@ -136,7 +136,15 @@ class Keeper:
     def _submit(
         self, session: Session, view: View, payload: Payload, gas: int, replace: Flight | None
     ) -> bool:
-        """Where fees, money or the node forbid it, nothing is tried for a while."""
+        """Where fees, money or the node forbid it, nothing is tried for a while.
+
+        Raises:
+            DaemonError: the machine was so slow that a new round has to begin.
+        """
+        took = 0.0 if payload.tick is None else self.monotonic() - payload.tick
+        if took > view.period:
+            what = f"The round took {took:.0f} seconds: its {payload.kind} is old and is not sent."
+            raise DaemonError(what, Exit.STALLED)
         is_out = self.outbox.submit(session.client, view.head, payload, gas, replace)
         if not is_out:
             self._rest_until = self.monotonic() + REST
@@ -145,15 +153,15 @@ class Keeper:
     # --- what waits too long ---------------------------------------------------------------------
 
     def _may_replace(self, waiting: Flight) -> bool:
-        """Once every `bump_after`, by the journal's times and by this process' own clock."""
-        age = self.journal.now() - waiting.last.at
+        """Once every `bump_after`, by the journal's times and by the clock that never jumps."""
+        age = self.journal.since(waiting.last.at)
         since = self.monotonic() - self._bumped
         return age >= self.patience.bump_after and since >= self.patience.bump_after
 
     def _replace(self, session: Session, view: View, waiting: Flight, tick: float) -> bool:
         """With what is true now; where nothing is due any more, or it is late, with nothing."""
         self._bumped = self.monotonic()
-        kind, age = waiting.last.kind, self.journal.now() - waiting.first_at
+        kind, age = waiting.last.kind, self.journal.since(waiting.first_at)
         values = {"kind": kind, "nonce": waiting.nonce, "seconds": round(age)}
         if age < self.patience.deadline and kind != "cancel":
             self.alarms.sound(Exit.TRANSACTION, "warning", "stuck", **values)

@@ -22,6 +22,7 @@ class Metrics:
         self.skipped = Counter("skipped_epochs", "Report times that were missed", **common)
         self.alarms = Counter("alarms", "By code and level", ("code", "level"), **common)
         self.sent = Counter("transactions_sent", "By kind", ("kind",), **common)
+        self.relayed = Counter("transactions_relayed", "By outcome", ("outcome",), **common)
         self.settled = Counter("transactions_settled", "By outcome", ("kind", "step"), **common)
         self.latency = Histogram(
             "submit_seconds", "From price tick to submitted", buckets=SECONDS, **common

@@ -154,6 +154,14 @@ class Nodes:
         return [(client, head) for client, head, h in found if h == most]
 
 
+def steady(
+    wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+) -> Callable[[], float]:
+    """A clock that shows the host's time of this call and from then on never jumps [s Unix]."""
+    offset = wall() - monotonic()
+    return lambda: offset + monotonic()
+
+
 class ClockGuard:
     """Host clock against chain clock, and against the clock that never jumps."""
 

@@ -19,11 +19,11 @@ from oracle.daemon.fees import Patience, fees_for, gas_level
 from oracle.daemon.journal import Flight, Journal
 from oracle.daemon.keys import Key
 from oracle.daemon.metrics import Metrics
+from oracle.daemon.relay import Relay, is_known_already, is_private, publish
 
 WATCHED: Final = 64  # blocks a mined transaction is looked after
 TRANSFER_GAS: Final = 21_000
 GAS_ROOM: Final = (5, 4)
-KNOWN_ALREADY: Final = ("already known", "already imported", "known transaction")
 Arrow = Callable[[str], None]
 
 
@@ -96,11 +96,13 @@ class LiveOutbox:
         metrics: Metrics,
         patience: Patience,
         *,
+        relay: Relay | None = None,
         arrow: Arrow = lambda name: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
+            relay: takes what replaces nothing before the node does.
             arrow: told the name of each step when it is done.
         """
         self.address = key.address
@@ -110,6 +112,7 @@ class LiveOutbox:
         self._journal = journal
         self._alarms = alarms
         self._metrics = metrics
+        self._relay = relay
         self._arrow = arrow
         self._monotonic = monotonic
 
@@ -191,7 +194,11 @@ class LiveOutbox:
             return False
         if any(self._is_known(client, attempt.hash) for attempt in flight.attempts):
             return True
-        if flight.block is None and self._journal.now() - last.at <= self.patience.missing_after:
+        if flight.block is None and is_private(flight):
+            if self._journal.since(last.at) > (self._relay.wait if self._relay else 0):
+                publish(client, flight, self._journal, self._alarms)
+            return True
+        if flight.block is None and self._journal.since(last.at) <= self.patience.missing_after:
             return True
         self._note(flight, "dropped")
         self._alarms.log.warning("dropped", kind=last.kind, nonce=flight.nonce, tx=last.hash)
@@ -244,6 +251,7 @@ class LiveOutbox:
     ) -> bool:
         raw, tx = self._key.sign_transaction(fields)
         nonce: int = fields["nonce"]
+        relay = self._relay_for(is_replacement)
         self._journal.note(
             payload.kind,
             payload.epoch,
@@ -252,26 +260,32 @@ class LiveOutbox:
             tx=tx,
             most=fields["maxFeePerGas"],
             tip=fields["maxPriorityFeePerGas"],
+            **({} if relay is None else {"raw": raw}),
             **payload.detail,
         )
         self._arrow("sign")
         try:
-            client.request("eth_sendRawTransaction", raw)
+            _hand_over(client, relay, raw, tx)
         except Unreachable as error:
             return self._unanswered(client, payload, nonce, tx, error)
         except ChainError as error:
-            if not any(words in str(error).lower() for words in KNOWN_ALREADY):
-                # What was to be replaced still waits with this nonce.
-                settled = None if is_replacement else nonce
-                self._journal.note(
-                    payload.kind, payload.epoch, "refused", nonce=settled, tx=tx, reason=str(error)
-                )
-                values = {"kind": payload.kind, "nonce": nonce, "reason": str(error)}
-                self._alarms.sound(Exit.TRANSACTION, "warning", "not taken", **values)
-                return False
+            # What was to be replaced still waits with this nonce.
+            settled = None if is_replacement else nonce
+            self._journal.note(
+                payload.kind, payload.epoch, "refused", nonce=settled, tx=tx, reason=str(error)
+            )
+            values = {"kind": payload.kind, "nonce": nonce, "reason": str(error)}
+            self._alarms.sound(Exit.TRANSACTION, "warning", "not taken", **values)
+            return False
         self._arrow("send")
         self._note_sent(payload, nonce, tx)
         return True
+
+    def _relay_for(self, is_replacement: bool) -> Relay | None:
+        """What replaces goes where the replaced one is by now: into the open."""
+        if is_replacement or self._relay is None or self._relay.is_resting:
+            return None
+        return self._relay
 
     def _note_sent(self, payload: Payload, nonce: int, tx: str) -> None:
         body: dict[str, Any] = {}
@@ -389,6 +403,26 @@ def simulate(client: Client, sender: str, to: str, data: bytes) -> int:
     return int(
         client.request("eth_estimateGas", {"from": sender, "to": to, "data": to_hex(data)}), 16
     )
+
+
+def _hand_over(client: Client, relay: Relay | None, raw: str, tx: str) -> None:
+    """To the relay if there is one, and where that fails to the node.
+
+    Raises:
+        Unreachable: whether anybody has it is not known.
+        ChainError: nobody has it.
+    """
+    taken = relay.hand_over(raw, tx) if relay is not None else False
+    if taken:
+        return
+    try:
+        client.request("eth_sendRawTransaction", raw)
+    except ChainError as error:
+        if is_known_already(error):
+            return
+        if taken is None:
+            raise Unreachable(str(error)) from None
+        raise
 
 
 def _fees_of(flight: Flight) -> Fees:

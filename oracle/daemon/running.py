@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from oracle.daemon.alarms import Exit, Log
+from oracle.daemon.alarms import DaemonError, Exit, Log
 from oracle.daemon.files import replace_file
 from oracle.daemon.keeper import Keeper
 from oracle.daemon.metrics import Metrics
@@ -64,10 +64,19 @@ class Heart:
         self._metrics = metrics
 
     def beat(self, worst: Exit) -> None:
-        """After a round."""
+        """After a round.
+
+        Raises:
+            DaemonError: the file cannot be written; the disk may be full.
+        """
         now = time.time()
+        text = json.dumps({"at": round(now, 3), "worst": worst.name}) + "\n"
+        try:
+            replace_file(self.path, text)
+        except OSError as error:
+            what = f"The heartbeat {self.path} cannot be written: {error.strerror}."
+            raise DaemonError(what, Exit.JOURNAL) from None
         self._metrics.heartbeat.set(now)
-        replace_file(self.path, json.dumps({"at": round(now, 3), "worst": worst.name}) + "\n")
 
 
 def run_rounds(keeper: Keeper, parts: Parts, *, once: bool = False) -> Exit:
@@ -92,14 +101,18 @@ def run_rounds(keeper: Keeper, parts: Parts, *, once: bool = False) -> Exit:
             dog.beat()
             if once:
                 return keeper.alarms.worst
-            is_failing = keeper.alarms.worst in (Exit.NODE, Exit.CLOCK)
-            wait = min(2 * wait, LONGEST_WAIT) if is_failing else timing.round_every
+            wait = next_wait(keeper.alarms.worst, wait, timing.round_every)
             stopping.wait(0.0 if busy else wait)
     finally:
         dog.stop()
         keeper.panel.close()
     parts.log.info("stopped")
     return Exit.OK
+
+
+def next_wait(worst: Exit, wait: float, every: float) -> float:
+    """[s] until the next round: twice as long after each that found no chain to work with."""
+    return min(2 * wait, LONGEST_WAIT) if worst in (Exit.NODE, Exit.CLOCK) else every
 
 
 def _stopper(stopping: threading.Event) -> Callable[[int, FrameType | None], None]:

@@ -21,7 +21,7 @@ from oracle.daemon.keys import Key, forbid_core_dumps, open_key, passphrase_of, 
 from oracle.daemon.lease import Lease
 from oracle.daemon.logs import make_log
 from oracle.daemon.metrics import Metrics
-from oracle.daemon.node import ClockGuard, Nodes, PatientClient
+from oracle.daemon.node import ClockGuard, Nodes, PatientClient, steady
 from oracle.daemon.outbox import (
     Arrow,
     DryOutbox,
@@ -32,6 +32,7 @@ from oracle.daemon.outbox import (
 from oracle.daemon.panel import Panel
 from oracle.daemon.pushes import Reports
 from oracle.daemon.rebuild import rebuild
+from oracle.daemon.relay import Relay
 from oracle.daemon.remote import RemoteSigner, SignerServer
 from oracle.daemon.signer import LocalSigner, Signer
 from oracle.daemon.sources import (
@@ -296,8 +297,18 @@ def live_outbox(parts: Parts, sender: Key, journal: Journal, arrow: Arrow) -> Li
         parts.alarms,
         parts.metrics,
         parts.config.sending.patience,
+        relay=make_relay(parts),
         arrow=arrow,
     )
+
+
+def make_relay(parts: Parts) -> Relay | None:
+    """As configured; None where everything goes to the node."""
+    sending = parts.config.sending
+    if sending.relay is None:
+        return None
+    client = Client(sending.relay, sending.relay_timeout)
+    return Relay(client, sending.relay_wait, parts.alarms, parts.metrics)
 
 
 def journal_path(config: KeeperConfig, deployment: Deployment, client: Client, sender: str) -> Path:
@@ -326,13 +337,16 @@ def keystore_address(path: Path) -> str:
 
 
 def make_journal(parts: Parts, sender: str, in_memory: bool = False) -> Journal:
-    """Opened; a damaged one is set aside and begun anew from the chain."""
+    """Opened; a damaged one is set aside and begun anew from the chain.
+
+    What waits is timed by its entries: their clock does not jump while the keeper runs.
+    """
     identity = identity_of(parts, sender)
     if in_memory:
-        return Journal(":memory:", identity)
+        return Journal(":memory:", identity, steady())
     path = journal_path(parts.config, parts.deployment, parts.client, sender)
     is_new = not path.exists()
-    journal, aside = open_journal(path, identity)
+    journal, aside = open_journal(path, identity, steady())
     if aside is not None:
         parts.alarms.sound(Exit.JOURNAL, "error", "journal damaged", set_aside=str(aside))
     if aside is not None or is_new:

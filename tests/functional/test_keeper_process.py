@@ -1,9 +1,10 @@
-"""Faults 11, 12, 18, 19, 23 and 24: processes that die, two of them, hostile and dry ones."""
+"""Faults 11, 12, 13, 18, 19, 23 and 24: processes that die, two of them, hostile and dry ones."""
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -21,11 +22,14 @@ from hexbytes import HexBytes
 from oracle import signing
 from oracle.__main__ import main as oracle_main
 from oracle.chain import Fees, Function, Reverted, Sender
+from oracle.daemon import service
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.keys import dev_key
 from oracle.daemon.lease import Lease
 from oracle.daemon.messages import PushTerms, Signed, push_data
+from oracle.daemon.node import ClockGuard, steady
 from oracle.daemon.remote import RemoteSigner, SignerServer
+from oracle.daemon.running import next_wait
 from oracle.daemon.view import read_view
 from oracle.dev_keys import MNEMONICS
 from oracle.risk import Ask
@@ -116,7 +120,7 @@ def test_fault_11_kill_minus_9(scene, tmp_path, arrow):
     scene.at(START)
     command = [sys.executable, "-m", "tests.support.keeper_process"]
     arguments = [scene.client.url, str(scene.file), str(tmp_path)]
-    killed = subprocess.run([*command, *arguments, arrow], cwd=ROOT, timeout=60)
+    killed = subprocess.run([*command, *arguments, "--arrow", arrow], cwd=ROOT, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     stand = scene.keeper(tmp_path)
     before = stand.steps("report")
@@ -197,6 +201,201 @@ def test_fault_12_two_machines__interleave_harmlessly(scene, tmp_path):
     assert len(pushes(scene)) == len(set(pushes(scene))) == 6 * 3
     # prices and lines six times, and a note a day of each keeper that did not see the other's
     assert 12 <= scene.sent_by(SENDER) <= 16
+
+
+# --- 13: clocks -----------------------------------------------------------------------------------
+
+
+class Host:
+    """A host with a clock that people set, and one that nobody can."""
+
+    def __init__(self, wall):
+        self.wall, self.ticks = float(wall), 1_000.0
+
+    def pass_time(self, seconds):
+        self.wall += seconds
+        self.ticks += seconds
+
+    def guard(self):
+        return ClockGuard(60.0, 30.0, lambda: self.wall, lambda: self.ticks)
+
+    def keeper(self, scene, folder, **sections):
+        """One that was just started on this host."""
+        stand = scene.keeper(folder, clock=self.guard(), **sections)
+        stand.journal._now = steady(lambda: self.wall, lambda: self.ticks)
+        stand.keeper.monotonic = lambda: self.ticks
+        return stand
+
+
+@pytest.mark.parametrize(("skew", "code"), [(300, Exit.NODE), (-300, Exit.CLOCK)])
+def test_fault_13_five_minutes_between_host_and_chain__nothing_is_signed(
+    scene, tmp_path, skew, code
+):
+    host = Host(START + skew)
+    stand = host.keeper(scene, tmp_path)
+    for _ in range(3):
+        assert stand.at(START) == 0
+        assert stand.keeper.alarms.worst == code
+    assert stand.journal.entries() == []
+    host.wall = START + 2.0  # repaired: a jump, refused for the one round in which it is seen
+    stand.keeper.round()
+    assert "The host's clock jumped by" in stand.stream.getvalue()
+    assert stand.rounds() == 3
+    assert stand.keeper.alarms.worst == Exit.OK
+
+
+@pytest.mark.parametrize("repaired", [True, False])
+def test_fault_13_host_jumps_back__no_epoch_twice(scene, tmp_path, repaired):
+    """After a push the host's clock goes back by five minutes; it is repaired, or the chain comes
+    to where it is and the keeper is started anew: epochs are the chain's, nothing goes out twice.
+    """
+    host = Host(START + 2)
+    stand = host.keeper(scene, tmp_path)
+    assert stand.at(START) == 3
+    host.wall -= 300
+    for _ in range(3):
+        assert stand.rounds() == 0
+        assert stand.keeper.alarms.worst == Exit.CLOCK
+    if repaired:
+        host.wall += 300
+        stand.keeper.round()
+        assert "jumped by +300 seconds" in stand.stream.getvalue()
+    else:  # no guard could tell: the whole machine, and what it was told, lies in the past
+        stand.journal.close()
+        stand = scene.keeper(tmp_path)
+        stand.journal._now = lambda: host.wall
+        stand.keeper.monotonic = lambda: host.ticks
+    assert stand.rounds() == 0
+    assert stand.keeper.alarms.worst == Exit.OK
+    host.pass_time(60)
+    assert stand.at(START + 60) == 1
+    reports = [e["epoch"] for e in stand.journal.entries() if e["step"] == "signed"][::3]
+    assert reports == [START, START + 60]
+    assert len(pushes(scene)) == len(set(pushes(scene))) == 3
+    assert scene.sent_by(SENDER) == 4
+
+
+def test_fault_13_a_journal_is_timed_by_the_steady_clock(scene, tmp_path, monkeypatch):
+    monkeypatch.setattr(service, "steady", lambda: lambda: 7.0)
+    assert scene.keeper(tmp_path).journal.now() == 7.0
+
+
+def test_fault_13_timers_do_not_follow_the_hosts_clock(scene, tmp_path):
+    """A transaction that waits is replaced, and cancelled, by time that passed: not by a clock that
+    was set, however the two may differ."""
+    host = Host(START)
+    sending = {"bump_after": 20, "deadline": 100}
+    stand = host.keeper(scene, tmp_path, sending=sending)
+    stand.keeper.clock = None  # jumps too small, or too slow, for the guard
+    scene.at(START)
+    scene.client.request("evm_setAutomine", False)
+    stand.keeper.round()
+    host.wall += 3_600
+    assert not stand.keeper.round()  # an hour by the clock, nothing by the hand
+    host.wall -= 7_200
+    host.pass_time(19)
+    assert not stand.keeper.round()
+    host.pass_time(2)
+    assert stand.keeper.round()
+    assert stand.steps("report").count("signed") == 2
+    host.wall += 3_600
+    host.pass_time(60)
+    assert stand.keeper.round()
+    assert stand.steps("report").count("signed") == 3
+    host.wall -= 7_200
+    host.pass_time(20)
+    assert stand.keeper.round()
+    assert stand.steps("cancel") == ["signed", "sent"]
+
+
+def test_fault_13_written_in_the_future__cancelled_not_waited_for(scene, tmp_path):
+    """The machine comes back with its clock an hour behind the journal: how long the transaction
+    waits is not known, so it is too long."""
+    host = Host(START)
+    stand = host.keeper(scene, tmp_path, sending={"deadline": 100})
+    scene.at(START)
+    scene.client.request("evm_setAutomine", False)
+    stand.keeper.round()
+    stand.journal.close()
+    host.wall -= HOUR
+    later = host.keeper(scene, tmp_path, sending={"deadline": 100})
+    later.keeper.clock = None
+    later.keeper.round()
+    assert later.steps("cancel") == ["signed", "sent"]
+    scene.client.request("evm_setAutomine", True)
+    scene.at(START + 60)
+    assert later.rounds() == 3
+    assert later.steps("cancel")[-1] == "confirmed"
+    assert scene.price(BTC)[1] == START + 60
+
+
+def in_a_process(scene, folder, *options, zone="UTC"):
+    """Entries and alarms of a keeper that ran there, until it had nothing to do."""
+    command = [sys.executable, "-m", "tests.support.keeper_process"]
+    arguments = [scene.client.url, str(scene.file), str(folder), *map(str, options)]
+    done = subprocess.run(
+        [*command, *arguments],
+        cwd=ROOT,
+        timeout=120,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TZ": zone},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_fault_13_a_process_whose_host_is_five_minutes_off(scene, tmp_path):
+    scene.at(START)
+    for ahead, alarm in ((-300, "CLOCK"), (300, "NODE")):
+        entries, alarms = in_a_process(scene, tmp_path, "--host-ahead", ahead)
+        assert entries == []
+        assert set(alarms) == {alarm}
+    entries, alarms = in_a_process(scene, tmp_path, "--host-ahead", 4)
+    assert [e[0] for e in entries if e[2] == "confirmed"] == ["report", "push", "release"]
+    assert alarms == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(1_919_916_000, id="back: 2030-11-03 06:00 UTC, 02:00 EDT is 01:00 EST"),
+        pytest.param(1_930_806_000, id="ahead: 2031-03-09 07:00 UTC, 02:00 EST is 03:00 EDT"),
+    ],
+)
+def test_fault_13_daylight_saving_is_no_event(scene, tmp_path, change):
+    """A process in New York and one in UTC, through the three hours around the change and the next
+    midnight: the same epochs and the same transactions, byte for byte; none skipped, none twice."""
+    hours = [change + offset * HOUR for offset in (-2, -1, 0, 1, 2)]
+    midnight = change // DAY * DAY + DAY
+    times = [change - 60, change + 60, *hours, midnight - 60, midnight]
+    times = ",".join(str(moment) for moment in sorted(times))
+    found = {}
+    for zone in ("America/New_York", "UTC"):
+        with scene.fresh():
+            first = scene.client.head().number
+            scene.client.request("anvil_setBlockTimestampInterval", 1)  # not the host's seconds
+            entries, _ = in_a_process(scene, tmp_path / zone, "--times", times, zone=zone)
+            scene.client.request("anvil_removeBlockTimestampInterval")
+            # How often it looked in between depends on how fast the node mines.
+            steps = [entry for entry in entries if entry[2] in ("signed", "confirmed")]
+            found[zone] = steps, sent_since(scene, first)
+    assert found["UTC"] == found["America/New_York"]
+    entries, sent = found["UTC"]
+    done = [(kind, epoch) for kind, epoch, step in entries if step == "confirmed"]
+    assert len(set(done)) == len(done) == len(sent)
+    assert [e for kind, e in done if kind == "report"] == [int(t) for t in times.split(",")]
+    days = [epoch for kind, epoch in done if kind == "release"]
+    assert days == [midnight - DAY, midnight]
+
+
+def sent_since(scene, number):
+    """Calldata of all transactions of the sender, in order."""
+    found = []
+    for block in range(number + 1, scene.client.head().number + 1):
+        full = scene.client.request("eth_getBlockByNumber", hex(block), True)
+        found += [t["input"] for t in full["transactions"] if t["from"] == SENDER.lower()]
+    return found
 
 
 # --- 18: hostile ----------------------------------------------------------------------------------
@@ -300,22 +499,33 @@ def margins_at(scene, engine, sizes, time):
     return found
 
 
-def test_fault_18_guardian_freezes_within_two_blocks(scene, tmp_path):
+@pytest.mark.parametrize("is_thief_first", [False, True])
+def test_fault_18_guardian_freezes_within_less_than_two_blocks(scene, tmp_path, is_thief_first):
+    """One transaction a key, in the block after the alarm. A push of the thief's in the same block
+    comes to nothing behind them; before them it is his last one step."""
     stand = scene.keeper(tmp_path)
     stand.at(START)
     scene.parts = stand.parts
     engine = scene.deployment.addresses["engine"]
     keys = [dev_key(index, CHAIN) for index in (3, 4)]
     scene.at(START + HOUR)
-    begun = scene.client.head().number
+    begun, pushed = scene.client.head().number, scene.line(BTC)[0]
+    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, START + HOUR)
     guardian = Sender(scene.client, account(GUARDIAN), Fees(2 * GWEI, GWEI))
+    thief = Sender(scene.client, account(8), Fees(2 * GWEI, GWEI))
     scene.client.request("evm_setAutomine", False)
-    for key in keys:
-        guardian.send(engine, FREEZE.encode(key.address), 200_000)
+    calls = [(guardian, FREEZE.encode(key.address)) for key in keys]
+    calls.insert(0 if is_thief_first else 2, (thief, data))
+    sent = [sender.send(engine, call, 2_000_000) for sender, call in calls]  # mined in that order
     scene.client.request("evm_mine")
     scene.client.request("evm_setAutomine", True)
-    assert scene.client.head().number - begun <= 2
-    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, START + HOUR)
+    receipts = [scene.client.receipt(tx) for tx in sent]
+    assert {int(r["blockNumber"], 16) for r in receipts} == {begun + 1}
+    assert [int(r["status"], 16) for r in receipts] == [1, 1, is_thief_first]
+    assert scene.line(BTC)[0] == pushed + 50_000 * is_thief_first
+    later = START + 2 * HOUR
+    scene.at(later)
+    data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, later)
     with pytest.raises(Reverted, match="bad signer"):
         scene.client.request("eth_call", {"to": engine, "data": "0x" + data.hex()}, "latest")
 
@@ -404,6 +614,165 @@ def test_fault_23_missed_times_are_skipped(scene, tmp_path):
     assert stand.steps("report").count("signed") == 2
 
 
+class Stalls(Said):
+    """A source that takes ten minutes for its answer, once."""
+
+    def __init__(self, scene):
+        super().__init__()
+        self.scene, self.ticks = scene, 0.0
+
+    def latest(self, market, time):
+        if not self.ticks:
+            self.ticks = 600.0
+            self.scene.at(time + 600)
+        return super().latest(market, time)
+
+
+def test_fault_23_stalled_within_a_round__what_is_late_is_not_sent(scene, tmp_path):
+    """The report it was at is refused before it is sent, its push is old; the nine times between
+    are skipped."""
+    said = Stalls(scene)
+    stand = scene.keeper(tmp_path, said=said)
+    stand.keeper.monotonic = lambda: said.ticks
+    scene.at(START)
+    stand.keeper.round()
+    assert scene.sent_by(SENDER) == 0
+    assert [e["reason"] for e in stand.events() if e["event"] == "refused"] == ["expired"]
+    assert stand.rounds() == 3
+    assert scene.price(BTC)[1] == START + 600
+    signed = [e["epoch"] for e in stand.journal.entries() if e["step"] == "signed"]
+    assert signed[0] == START + 600
+    assert [e["count"] for e in stand.events() if e["event"] == "epochs skipped"] == [9]
+    registry = stand.parts.metrics.registry
+    assert registry.get_sample_value("plimsoll_skipped_epochs_total") == 9
+
+
+def test_fault_23_machine_so_slow_that_data_are_old__not_signed(scene, proxied, tmp_path):
+    """The chain stands still as well, so it would take what is a period old."""
+    ticks = [0.0]
+
+    def slow(name):
+        ticks[0] += 61.0 * (name == "simulate")
+
+    stand = scene.keeper(tmp_path, proxied.url, arrow=slow)
+    stand.keeper.monotonic = lambda: ticks[0]
+    scene.at(START)
+    for _ in range(3):
+        assert not stand.keeper.round()
+        assert stand.keeper.alarms.worst == Exit.STALLED
+    assert proxied.raw == []
+    assert stand.journal.entries() == []
+    stand.keeper.arrow = lambda name: None
+    assert stand.rounds() == 3
+    assert stand.keeper.alarms.worst == Exit.OK
+
+
+@pytest.fixture
+def proxied(scene):
+    with FaultProxy(scene.client.url) as proxy:
+        yield proxy
+
+
+def test_fault_23_stalled_between_journal_and_node__no_second_push(scene, proxied, tmp_path):
+    """Ten minutes for one write to the disk: the push goes out all the same, or comes to nothing;
+    either way it is one, and the next one is of then."""
+    stalls = {"push": 600, "report": 600}
+
+    def slow(name):
+        kind = stand.journal.entries(1)[-1]["kind"] if name == "sign" else ""
+        if seconds := stalls.pop(kind, 0):
+            scene.at(scene.client.block_time() + seconds)
+
+    stand = scene.keeper(tmp_path, proxied.url, arrow=slow)
+    scene.at(START)
+    stand.rounds()
+    assert stalls == {}
+    assert stand.steps("report")[:3] == ["signed", "sent", "failed"]
+    failed = next(e for e in stand.journal.entries() if e["step"] == "failed")
+    assert failed["body"]["reason"] == "expired"
+    assert len(pushes(scene)) == len(set(pushes(scene))) == 3
+    epochs = [e["epoch"] for e in stand.journal.entries() if (e["kind"], e["step"]) == SIGNED]
+    assert epochs == sorted(set(epochs))
+    assert len({fields_of(raw)["nonce"] for raw in proxied.raw}) == len(proxied.raw)
+
+
+SIGNED = ("report", "signed")
+
+
+def fields_of(raw):
+    return TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+
+
+def test_fault_23_slow_disk__one_push_an_epoch(scene, proxied, tmp_path):
+    """Every write to the journal takes longer than the rounds are apart, and than a transaction may
+    wait; the node mines in between."""
+    sending = {"bump_after": 0.2, "deadline": 30}
+    stand = scene.keeper(tmp_path, proxied.url, sending=sending)
+    note = stand.journal.note
+
+    def slow_note(*args, **values):
+        time.sleep(0.25)
+        note(*args, **values)
+
+    stand.journal.note = slow_note
+    for hour in range(3):
+        assert stand.at(START + hour * HOUR) == (3 if hour == 0 else 2)
+        assert scene.line(BTC)[0] == min(100_000, (hour + 1) * 50_000)
+    assert len(pushes(scene)) == len(set(pushes(scene)))
+    assert scene.sent_by(SENDER) == len(proxied.raw) == len(set(proxied.raw))
+    epochs = [e["epoch"] for e in stand.journal.entries() if (e["kind"], e["step"]) == SIGNED]
+    assert epochs == [START, START + HOUR, START + 2 * HOUR]
+
+
+def test_fault_23_disk_is_full__nothing_goes_out_unwritten(scene, proxied, tmp_path):
+    stand = scene.keeper(tmp_path, proxied.url)
+    pages = stand.journal._db.execute("pragma page_count").fetchone()[0]
+    stand.journal._db.execute(f"pragma max_page_count = {pages}")
+    for number in range(1_000):
+        try:
+            stand.journal.note("filler", number, "x", text="x" * 200)
+        except DaemonError:
+            break
+    scene.at(START)
+    with pytest.raises(DaemonError, match=r"cannot be written: .* full\.") as caught:
+        stand.rounds()
+    assert caught.value.code == Exit.JOURNAL
+    assert proxied.raw == []
+    stand.journal._db.execute(f"pragma max_page_count = {10 * pages}")
+    assert stand.rounds() == 3
+
+
+@pytest.mark.parametrize("trouble", ["none", "node", "sources", "money", "signers"])
+def test_fault_23_log_of_a_day_in_trouble_is_bounded(scene, proxied, tmp_path, trouble):
+    """By the lines of a minute of rounds as close as they come, a day is less than 50 MB at the
+    level that is the default."""
+    said = Said()
+    stand = scene.keeper(tmp_path, proxied.url, said=said, log_level="info")
+    stand.at(START)
+    if trouble == "node":
+        proxied.fail("500")
+    elif trouble == "sources":
+        said.prices = {"BTC": None, "ETH": None}
+        said.severity = {"BTC": None, "ETH": None}
+    elif trouble == "money":
+        scene.client.request("anvil_setBalance", SENDER, "0x0")
+    elif trouble == "signers":
+        stand.keeper.panel.signers = stand.keeper.panel.signers[:1]
+    scene.at(START + HOUR)
+    before = len(stand.stream.getvalue())
+    ticks, rounds = [0.0], 0
+    stand.keeper.monotonic = lambda: ticks[0]
+    wait = 1.0
+    while ticks[0] < 60:
+        stand.keeper.round()
+        rounds += 1
+        wait = next_wait(stand.keeper.alarms.worst, wait, 1.0)
+        ticks[0] += wait
+    grown = len(stand.stream.getvalue()) - before
+    print(f"{trouble}: {grown} bytes in {rounds} rounds, {grown * 1_440 / 1e6:.1f} MB a day")
+    assert 0 < grown * 1_440 < 50e6
+
+
 # --- 24: dry --------------------------------------------------------------------------------------
 
 
@@ -424,7 +793,9 @@ def test_fault_24_dry_run_is_byte_identical(scene, tmp_path):
                 dry.keeper.round()
                 if not live.keeper.round():
                     break
-                sent = TypedTransaction.from_bytes(HexBytes(proxy.raw[-1])).as_dict()
+                sent = fields_of(proxy.raw[-1])
+                # Both are to look at the same chain: a node answers before it has mined.
+                scene.client.wait("0x" + keccak(hexstr=proxy.raw[-1]).hex())
                 kinds = [p for p in would if p.data == bytes(sent["data"])]
                 assert len(kinds) == 1
                 assert bytes(sent["to"]).hex() == kinds[0].to[2:].lower()
@@ -581,6 +952,97 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     assert PHRASE not in everything
     assert "traceback" not in everything
     assert scene.line(BTC)[0] == 50_000
+
+
+def troubled_file(operator):
+    """A keeper with its own two keys, and a source in whatever trouble `trouble` says."""
+    trouble = operator.write("trouble", "")
+    options = f'options = {{ file = "{trouble}" }}'
+    sources = 'factory = "tests.support.keeper_stage:troubled_sources"'
+    text = operator.common.replace(
+        'factory = "tests.support.keeper_stage:live_sources"', f"{sources}, {options}"
+    )
+    text += 'state = "state"\n'
+    for index in (3, 4):
+        text += f'[[signers]]\nkeystore = "{index}.json"\n{operator.key}'
+    text += f'[sender]\nkeystore = "9.json"\n{operator.key}'
+    text += "[timing]\nround_every = 0.2\nstall_after = 3\n[sending]\nconfirmations = 1\n"
+    return operator.write("keeper.toml", text), trouble
+
+
+def until(found, seconds=30.0):
+    """What `found` returns, as soon as it is something."""
+    end = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return value
+
+
+def test_fault_23_as_operated__stalled_it_ends_and_started_anew_sends_once(operator):
+    """The heartbeat stops, the watchdog ends the process with its own code, its lease is free; the
+    next one does what is due, once."""
+    path, trouble = troubled_file(operator)
+    trouble.write_text("stalled")
+    process = operator.start("run", "--config", path)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == Exit.STALLED
+    last = json.loads(said.splitlines()[-1])
+    assert (last["event"], last["alarm"], last["level"]) == ("stalled", "STALLED", "critical")
+    assert not (operator.folder / "state/heartbeat.json").exists()
+    assert operator.scene.sent_by(SENDER) == 0
+    trouble.write_text("")
+    process = operator.start("run", "--config", path)
+    until(lambda: operator.scene.sent_by(SENDER) == 3)
+    until(lambda: (operator.folder / "state/heartbeat.json").exists())
+    assert len(pushes(operator.scene)) == len(set(pushes(operator.scene))) == 3
+    operator.stop()
+
+
+def test_fault_23_as_operated__stopped_for_a_while__the_heartbeat_shows_it(operator):
+    """As a machine that swaps: nothing of the process runs, and then it goes on as if nothing had
+    been."""
+    path, _ = troubled_file(operator)
+    path.write_text(path.read_text().replace("stall_after = 3", "stall_after = 60"))
+    process = operator.start("run", "--config", path)
+    until(lambda: operator.scene.sent_by(SENDER) == 3)
+    heartbeat = operator.folder / "state/heartbeat.json"
+    until(heartbeat.exists)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(2.0)
+    shown = CliRunner().invoke(oracle_main, ["status", "--config", str(path), "--json"])
+    assert json.loads(shown.stdout)["heartbeat_age"] > 1.9
+    stopped = heartbeat.read_text()
+    time.sleep(0.5)
+    assert heartbeat.read_text() == stopped
+    process.send_signal(signal.SIGCONT)
+    until(lambda: heartbeat.read_text() != stopped)
+    assert len(pushes(operator.scene)) == len(set(pushes(operator.scene))) == 3
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    operator.stop()
+
+
+def test_fault_23_as_operated__little_memory__the_market_is_left_out_and_said(operator):
+    """A source asks for more than the process may have: no price, an alarm, and it lives."""
+    path, trouble = troubled_file(operator)
+    trouble.write_text("out of memory")
+    process = operator.start("run", "--config", path)
+    most = 4 << 30
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (most, most))
+    line = until(lambda: next((t for t in process.stderr if "MemoryError" in t), ""))
+    assert json.loads(line)["alarm"] == "SOURCE"
+    trouble.write_text("")
+    until(lambda: operator.scene.sent_by(SENDER) >= 3)
+    assert operator.scene.line(BTC)[0] == 50_000
+    peak = next(
+        line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )  # fmt: skip
+    print(peak)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    operator.stop()
 
 
 def test_live_feeds_as_operated__and_the_push_is_verified(operator):

@@ -20,9 +20,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import requests
+from eth_utils.crypto import keccak
 
 FOREVER = 10**9
-KINDS = ("timeout", "429", "500", "reset", "half json", "wrong id", "html", "drop reply")
+# "swallow": a transaction is taken, with its hash for an answer, and never passed on.
+KINDS = (
+    "timeout",
+    "429",
+    "500",
+    "reset",
+    "half json",
+    "wrong id",
+    "html",
+    "drop reply",
+    "swallow",
+)
 
 
 @dataclass
@@ -82,6 +94,13 @@ class FaultProxy:
                     return fault.kind
         return None
 
+    def swallow(self, body: Any) -> Any:
+        """As if the node behind had it."""
+        (raw,) = body["params"]
+        self.raw.append(raw)
+        result = "0x" + keccak(hexstr=raw).hex()
+        return {"jsonrpc": "2.0", "id": body["id"], "result": result}
+
     def ask(self, body: Any) -> Any:
         """The node behind."""
         for each in body if isinstance(body, list) else [body]:
@@ -115,6 +134,8 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                 self._reply(int(kind), b'{"error": "busy"}')
             elif kind == "html":
                 self._reply(200, b"<html><body>502 Bad Gateway</body></html>")
+            elif kind == "swallow":
+                self._reply(200, json.dumps(proxy.swallow(body)).encode())
             elif kind == "half json":
                 self._reply(200, json.dumps(proxy.ask(body)).encode()[:-7])
             elif kind == "wrong id":

@@ -227,6 +227,25 @@ def live_sources(_markets: Any, _options: Any) -> Sources:
     return Said(drift=0).sources
 
 
+@dataclass
+class Troubled(Said):
+    """On a machine in trouble, as long as the file `trouble` says which."""
+
+    trouble: Path = Path("trouble")
+
+    def latest(self, market: str, time: int) -> int:
+        while (what := self.trouble.read_text()) == "stalled":
+            sleep(0.05)
+        if what == "out of memory":
+            bytearray(1 << 33)
+        return super().latest(market, time)
+
+
+def troubled_sources(_markets: Any, options: Any) -> Sources:
+    """For a keeper in another process: `tests.support.keeper_stage:troubled_sources`."""
+    return Troubled(drift=0, trouble=Path(options["file"])).sources
+
+
 @contextmanager
 def deployed_scene(folder: Path, born: int = BORN) -> Iterator[Scene]:
     """An Anvil of its own with everything deployed; Ape is connected elsewhere afterwards."""

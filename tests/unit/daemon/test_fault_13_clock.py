@@ -1,4 +1,4 @@
-"""Fault 13: clocks that are wrong, or jump. All times are Unix seconds, so DST is no event."""
+"""Fault 13: clocks that are wrong, or jump; what a keeper does then is in test_keeper_process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 
 from oracle.chain import Head
 from oracle.daemon.alarms import DaemonError, Exit
-from oracle.daemon.node import ClockGuard
+from oracle.daemon.journal import Journal
+from oracle.daemon.node import ClockGuard, steady
 
 NOW = 1_900_000_000.0
 
@@ -63,3 +64,19 @@ def test_fault_13_leap_second_is_no_jump():
     clocks.wall -= 1
     clocks.pass_time(2)
     assert clocks.check(NOW) == 1.0
+
+
+def test_fault_13_steady_clock_begins_at_the_hosts_and_never_jumps():
+    clocks = Clocks()
+    now = steady(lambda: clocks.wall, lambda: clocks.monotonic)
+    assert now() == NOW
+    clocks.wall -= 300
+    assert now() == NOW
+    clocks.pass_time(7)
+    assert now() == NOW + 7
+
+
+@pytest.mark.parametrize("ahead", [-300, 0, 300])
+def test_fault_13_age_of_an_entry_is_never_negative(ahead):
+    journal = Journal(":memory:", "x", lambda: NOW)
+    assert journal.since(NOW + ahead) == abs(ahead)

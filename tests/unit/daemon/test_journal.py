@@ -131,3 +131,28 @@ def test_no_place_for_it(tmp_path):
     with pytest.raises(DaemonError, match="cannot be made") as caught:
         Journal(blocked / "j.sqlite", "me")
     assert caught.value.code == Exit.JOURNAL
+
+
+def test_fault_23_does_not_grow_while_it_runs(journal, tmp_path, monkeypatch):
+    """A keeper that nobody starts anew for a month: bounded, and whole afterwards."""
+    monkeypatch.setattr(journals, "KEPT", 100)
+    monkeypatch.setattr(journals, "PRUNED_EVERY", 30)
+    for epoch in range(1_000):
+        signed(journal, epoch, hex(epoch), epoch=epoch)
+    assert len(journal.entries(10_000)) <= 100 + 30 + 10
+    journal.close()
+    again = Journal(tmp_path / "j.sqlite", "me")
+    assert again.last("report", ("signed",))[0] == 999
+
+
+def test_fault_22_what_a_relay_has_is_found_again(journal):
+    journal.note("report", 60, "signed", nonce=4, tx="0xa", most=9, tip=1, raw="0x02ff")
+    journal.note("report", 60, "sent", nonce=4, tx="0xa")
+    (flight,) = journal.flights()
+    assert flight.raw == "0x02ff"
+    journal.note("report", 60, "published", nonce=4, tx="0xa")
+    (flight,) = journal.flights()
+    assert (flight.step, flight.raw) == ("published", "0x02ff")
+    signed(journal, 4, "0xb", epoch=120)  # replaced, in the open
+    (flight,) = journal.flights()
+    assert flight.raw is None

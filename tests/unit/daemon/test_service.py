@@ -121,6 +121,12 @@ def test_config(tmp_path):
     ("old", "new", "sentence"),
     [
         ("max_gwei = 300", "max_gwey = 300", "sending.max_gwey: there is no such setting."),
+        (
+            "max_gwei = 300",
+            'relay = "http://127.0.0.1:1"\nrelay_wait = 24',
+            "sending: relay_wait is not below bump_after.",
+        ),
+        ("max_gwei = 300", 'relay = "flashbots"', "sending.relay: it starts with http:// or"),
         ("max_gwei = 300", "max_gwei = nan", "sending.max_gwei: Input should be a finite number."),
         ('nodes = ["https', 'nodes = ["ftp', "nodes.0: it starts with http:// or https://."),
         ('url = "http://127.0.0.1:9101"', "", "signers.1: name a keystore or a url."),
