@@ -29,7 +29,6 @@ from tests.support.keeper_stage import (
     WETH,
     Said,
     SourceError,
-    deployed_scene,
 )
 
 SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
@@ -42,24 +41,6 @@ UNPAUSE = Function("unpause()")
 REDUCE_ONLY = Function("set_reduce_only(uint256,bool)")
 MARGIN = Function("tier_requirement(uint256,int256,uint256)", ("uint256",))
 MAINTENANCE = 2
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory):
-    with deployed_scene(tmp_path_factory.mktemp("scene")) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(deployed):
-    with deployed.fresh():
-        yield deployed
-
-
-@pytest.fixture
-def proxy(scene):
-    with FaultProxy(scene.client.url) as proxy:
-        yield proxy
 
 
 def account(index):

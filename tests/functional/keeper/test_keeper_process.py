@@ -38,7 +38,7 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.keeper_stage import BTC, CHAIN, ETH, HOUR, START, WAD, Said, deployed_scene
 from tests.unit.feeds.exchanges import ExchangeServer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
 ARROWS = ["fetch", "validate", "compute", "bound", "simulate", "sign", "send", "journal", "confirm"]
 GWEI = 10**9
@@ -48,18 +48,6 @@ MARGIN = Function("tier_requirement(uint256,int256,uint256)", ("uint256",))
 PUSHED = "0x" + keccak(text="Pushed(address,bytes32,uint256[])").hex()
 MAINTENANCE = 2
 DAY = 24 * HOUR
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory):
-    with deployed_scene(tmp_path_factory.mktemp("scene")) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(deployed):
-    with deployed.fresh():
-        yield deployed
 
 
 def pushes(scene):

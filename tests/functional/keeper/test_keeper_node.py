@@ -9,28 +9,9 @@ import pytest
 from oracle.chain import ChainError
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.node import ClockGuard
-from tests.support.fault_proxy import FaultProxy
-from tests.support.keeper_stage import BTC, START, WAD, Said, deployed_scene
+from tests.support.keeper_stage import BTC, START, WAD, Said
 
 SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory):
-    with deployed_scene(tmp_path_factory.mktemp("scene")) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(deployed):
-    with deployed.fresh():
-        yield deployed
-
-
-@pytest.fixture
-def proxy(scene):
-    with FaultProxy(scene.client.url) as proxy:
-        yield proxy
 
 
 def test_a_day_begins(scene, tmp_path):
