@@ -33,6 +33,7 @@ WAD: constant(uint256) = 10**18
 LIVE: constant(uint256) = 1
 UNKNOWN: constant(uint256) = 1
 WAITS: constant(uint256) = 1 | 32
+NO_NEW_RISK: constant(uint256) = 32
 ABOVE: constant(uint256) = 32
 SLACK: constant(uint256) = 10**12  # [USD wad] as the vault's
 LARGEST: constant(uint256) = 2**100  # [base wad]
@@ -242,12 +243,10 @@ def _most(_market: uint256, _ring: IBackstopVault.Ring, _sign: int256) -> uint25
 @internal
 @view
 def _fits(_market: uint256, _ring: IBackstopVault.Ring, _size: int256) -> bool:
-    if _size == 0:
-        return _ring.equity >= 0
     leg: IRiskEngine.Leg = IRiskEngine.Leg(market=_market, size=_size, base=0, open_interest=0)
     margin: IRiskEngine.Margin = staticcall lens_links.ENGINE.assess(LIVE, 0, 0, [leg], [])
-    is_within: bool = (margin.state >> (ABOVE + _market)) & 1 == 0
-    return is_within and _ring.equity >= convert(margin.requirement + SLACK, int256)
+    barred: uint256 = NO_NEW_RISK | (1 << (ABOVE + _market))
+    return margin.state & barred == 0 and _ring.equity >= convert(margin.requirement + SLACK, int256)
 
 
 @internal

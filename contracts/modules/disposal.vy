@@ -54,7 +54,7 @@ def take_over(
     quote: IRiskEngine.Quote = health._quote(_market)
     g: int256 = convert(_price, int256) - quote.funding
     sides: ledger_words.Sides = positions._sides(_market)
-    given: positions.Change = positions._change(_from, _market, sides, -_size, g)
+    given: positions.Change = positions._change(_from, _market, sides, -_size, g, 1)
     reasons._require(health._reduces(given.before, given.after), reasons.SIZE)
     giver: ledger_words.AccountState = accounts._load_open(_from)
     giver = trading._apply(_from, giver, _market, given, _fee)
@@ -199,10 +199,9 @@ def _pass_on(
     """
     @dev What _from gave up opens for _to, who is paid to take it. Returns the taker's state.
     """
-    trading._check_size(_from, _to, _move.size)
+    reasons._require(_from != _to, reasons.SELF_TRADE)
     market: uint256 = _move.market
-    taken: positions.Change = positions._change(_to, market, _given.sides, _move.size, _move.g)
-    positions._store_sides(market, taken.sides)
+    taken: positions.Change = positions._change(_to, market, _given.sides, _move.size, _move.g, 1)
     positions._book(market, _given.net + taken.net, _move.fee)
     taker: ledger_words.AccountState = accounts._load_open(_to)
     taker.cash += convert(_move.payment, int256)
@@ -216,6 +215,11 @@ def _pass_on(
         fee=_move.fee,
         payment=_move.payment,
     )
+    # Netting may take the last pair of a cut market.
+    if taken.before != 0 and (taken.before > 0) != (_move.size > 0):
+        positions._store_or_settle(market, taken.sides, _move.g)
+    else:
+        positions._store_sides(market, taken.sides)
     return taker
 
 

@@ -199,11 +199,17 @@ def _open_interest(_market: uint256, _sides: ledger_words.Sides) -> uint256:
 
 @internal
 def _change(
-    _account: uint256, _market: uint256, _sides: ledger_words.Sides, _delta: int256, _g: int256
+    _account: uint256,
+    _market: uint256,
+    _sides: ledger_words.Sides,
+    _delta: int256,
+    _g: int256,
+    _spare: uint256,
 ) -> Change:
     """
     @dev Closes against, opens with, or flips. Writes the position; the caller writes the sides, the net and
         the cash. A position of an ended epoch, or too small to have an effective size, is paid out first.
+        _spare: bits that totals and z may be larger than a trade makes them.
     """
     change: Change = self._start(_account, _market, _sides)
     paid_out: int256 = change.realised
@@ -214,7 +220,7 @@ def _change(
         left += self._with_sign(closed, change.before > 0)
         change = self._close(_market, change, closed, _g)
     if left != 0:
-        change = self._open(_market, change, left, _g)
+        change = self._open(_market, change, left, _g, _spare)
     change.net = change.realised - paid_out - (change.z - z_before)
     change.after = self._write(_account, _market, change)
     return change
@@ -287,9 +293,12 @@ def _close(_market: uint256, _change: Change, _size: uint256, _g: int256) -> Cha
 
 @view
 @internal
-def _open(_market: uint256, _change: Change, _delta: int256, _g: int256) -> Change:
+def _open(
+    _market: uint256, _change: Change, _delta: int256, _g: int256, _spare: uint256
+) -> Change:
     """
-    @dev Ranges (FORMULAS 1) are asserted here only, so that closing never reverts.
+    @dev Ranges (FORMULAS 1) are asserted here only, so that closing never reverts. A bit is spare for positions
+        that change hands: a side that trades filled must not keep anybody from being liquidated.
     """
     change: Change = _change
     is_long: bool = _delta > 0
@@ -300,8 +309,9 @@ def _open(_market: uint256, _change: Change, _delta: int256, _g: int256) -> Chan
     total: uint256 = side.total + opened.scaled
     change.z += opened.z
     change.scaled += self._with_sign(opened.scaled, is_long)
-    over: uint256 = total >> SCALED_BITS
-    over |= self._magnitude(change.z) >> Z_BITS
+    over: uint256 = total >> (SCALED_BITS + _spare)
+    over |= self._magnitude(change.scaled) >> SCALED_BITS
+    over |= self._magnitude(change.z) >> (Z_BITS + _spare)
     over |= self._magnitude(side.credit) >> CREDIT_BITS
     reasons._require(over == 0, reasons.POSITION_RANGE)
     if is_long:

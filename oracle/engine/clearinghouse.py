@@ -252,7 +252,7 @@ class Clearinghouse:
         """
         quote = self.engine.quote(market)
         g = price - quote.funding
-        gone = self._change(giver, self._load_open(giver), market, -size, g, fee).change
+        gone = self._change(giver, self._load_open(giver), market, -size, g, fee, 1).change
         require(_reduces(gone), "size")
         party = self._pass_on(giver, taker, market, size, g, 0)
         margin = self.assess(Basis.LIVE, self._book(taker, party.state))
@@ -468,11 +468,20 @@ class Clearinghouse:
         return self._change(account, state, market, delta, g, fee)
 
     def _change(
-        self, account: int, state: Account, market: int, delta: int, g: int, fee: int
+        self,
+        account: int,
+        state: Account,
+        market: int,
+        delta: int,
+        g: int,
+        fee: int,
+        spare: int = 0,
     ) -> Party:
         """Writes position, market and account."""
         position = self.state.positions.get((account, market), FLAT)
-        change = positions.change(position, self.market(market), self.finals(market), delta, g)
+        change = positions.change(
+            position, self.market(market), self.finals(market), delta, g, spare
+        )
         self.state.positions[account, market] = change.position
         self.state.markets[market] = change.market.booked(change.net, fee)
         self._allow_gap(market, 2)
@@ -494,10 +503,17 @@ class Clearinghouse:
     def _pass_on(
         self, giver: int, taker: int, market: int, size: int, g: int, payment: int
     ) -> Party:
-        """What the giver gave up opens for the taker, who is paid to take it."""
-        _check_size(giver, taker, size)
+        """What the giver gave up opens for the taker, who is paid to take it.
+
+        Netting may take the last pair of a cut market.
+        """
+        require(giver != taker, "self trade")
         state = self._load_open(taker)
-        return self._change(taker, replace(state, cash=state.cash + payment), market, size, g, 0)
+        state = replace(state, cash=state.cash + payment)
+        party = self._change(taker, state, market, size, g, 0, 1)
+        if party.change.before * size < 0:
+            self._put_market(market, *positions.settle_if_spent(self.market(market), g))
+        return party
 
     # --- internals: gates ------------------------------------------------------------------------
 

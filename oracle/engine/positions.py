@@ -82,11 +82,14 @@ def held(position: Position, market: Market, finals: Finals) -> Held:
     return Held(position, size, sides.base_of(position, side), is_ended=False)
 
 
-def change(position: Position, market: Market, finals: Finals, delta: int, g: int) -> Change:
+def change(
+    position: Position, market: Market, finals: Finals, delta: int, g: int, spare: int = 0
+) -> Change:
     """Close against, open with, or flip by ``delta`` [base wad, signed] at g.
 
     A position of an ended epoch, or too small to have an effective size, is paid out first. The
-    market's net is not booked yet, and the market not settled (`settle_if_spent`).
+    market's net is not booked yet, and the market not settled (`settle_if_spent`). ``spare``: bits
+    that totals and z may be larger than a trade makes them.
     """
     was = held(position, market, finals)
     paid_out = was.base if was.is_ended else 0
@@ -97,7 +100,7 @@ def change(position: Position, market: Market, finals: Finals, delta: int, g: in
         market, current, realised = _close(market, current, closed, g)
         left += closed if was.size > 0 else -closed
     if left != 0:
-        market, current = _open(market, current, left, g)
+        market, current = _open(market, current, left, g, spare)
     return Change(
         market=market,
         position=current,
@@ -192,11 +195,14 @@ def _close(market: Market, position: Position, size: int, g: int) -> tuple[Marke
     return market.with_side(side, is_long=is_long), left, realised
 
 
-def _open(market: Market, position: Position, delta: int, g: int) -> tuple[Market, Position]:
+def _open(
+    market: Market, position: Position, delta: int, g: int, spare: int
+) -> tuple[Market, Position]:
     """Ranges are checked on opens only, so that closing never reverts."""
     is_long = delta > 0
     side = market.side(is_long=is_long)
     require(abs(side.credit) < MAX_CREDIT, "too large")
     side, opened = sides.open_leg(side, position, abs(delta), g, is_long=is_long)
-    require(side.total < MAX_SCALED and abs(opened.z) < MAX_Z, "too large")
+    fits = side.total < MAX_SCALED << spare and abs(opened.scaled) < MAX_SCALED
+    require(fits and abs(opened.z) < MAX_Z << spare, "too large")
     return market.with_side(side, is_long=is_long), opened

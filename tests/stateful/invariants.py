@@ -230,8 +230,14 @@ class Checks:
         assert max(0, -end["cash"]) == end["deficit"] or done.value.deficit == end["deficit"]
         legs = stage.liquidator.logs(done.receipt, "LegResolved")
         self._check_legs(done, legs, end)
-        names = ("market", "size", "taken", "loss", "deficit", "insured", "charged")
-        rows = [tuple(leg[name] for name in names) for leg in legs]
+        moved = stage.ledger.logs(done.receipt, "TakenOver")
+        payments = {move["market"]: move["payment"] for move in moved}
+        names = ("loss", "deficit", "insured", "charged")
+        rows = [
+            (leg["market"], leg["size"], leg["taken"])
+            + (payments.get(leg["market"], 0), *(leg[name] for name in names))
+            for leg in legs
+        ]
         paid = [end[name] for name in ("reward", "deficit", "insured", "charged", "socialised")]
         assert stage.predicted == (rows, paid), f"lens: {stage.predicted} for {rows}, {paid}"
         if legs and legs[0]["taken"]:

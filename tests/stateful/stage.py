@@ -270,7 +270,7 @@ class Stage:
         """What the lens says `resolve` would do: who takes each leg, and who pays."""
         answer = self.waterfall_lens.call("waterfall", account)
         to_vault, legs, *amounts = answer[7:]
-        rows = [(leg[0], leg[1], to_vault, *leg[3:]) for leg in legs]
+        rows = [(leg[0], leg[1], to_vault, *leg[2:]) for leg in legs]
         return rows, amounts[:5]
 
     def collect(self, account: int, market: int) -> Outcome:
