@@ -246,7 +246,9 @@ def _fits(_market: uint256, _ring: IBackstopVault.Ring, _size: int256) -> bool:
     leg: IRiskEngine.Leg = IRiskEngine.Leg(market=_market, size=_size, base=0, open_interest=0)
     margin: IRiskEngine.Margin = staticcall lens_links.ENGINE.assess(LIVE, 0, 0, [leg], [])
     barred: uint256 = NO_NEW_RISK | (1 << (ABOVE + _market))
-    return margin.state & barred == 0 and _ring.equity >= convert(margin.requirement + SLACK, int256)
+    return margin.state & barred == 0 and _ring.equity >= convert(
+        margin.requirement + SLACK, int256
+    )
 
 
 @internal

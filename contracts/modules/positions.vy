@@ -293,9 +293,7 @@ def _close(_market: uint256, _change: Change, _size: uint256, _g: int256) -> Cha
 
 @view
 @internal
-def _open(
-    _market: uint256, _change: Change, _delta: int256, _g: int256, _spare: uint256
-) -> Change:
+def _open(_market: uint256, _change: Change, _delta: int256, _g: int256, _spare: uint256) -> Change:
     """
     @dev Ranges (FORMULAS 1) are asserted here only, so that closing never reverts. A bit is spare for positions
         that change hands: a side that trades filled must not keep anybody from being liquidated.

@@ -232,10 +232,10 @@ class Checks:
         self._check_legs(done, legs, end)
         moved = stage.ledger.logs(done.receipt, "TakenOver")
         payments = {move["market"]: move["payment"] for move in moved}
-        names = ("loss", "deficit", "insured", "charged")
+        names = ("market", "size", "taken", "loss", "deficit", "insured", "charged")
         rows = [
-            (leg["market"], leg["size"], leg["taken"])
-            + (payments.get(leg["market"], 0), *(leg[name] for name in names))
+            (*(leg[name] for name in names[:3]), payments.get(leg["market"], 0))
+            + tuple(leg[name] for name in names[3:])
             for leg in legs
         ]
         paid = [end[name] for name in ("reward", "deficit", "insured", "charged", "socialised")]
