@@ -232,12 +232,11 @@ class Checks:
         self._check_legs(done, legs, end)
         moved = stage.ledger.logs(done.receipt, "TakenOver")
         payments = {move["market"]: move["payment"] for move in moved}
-        names = ("market", "size", "taken", "loss", "deficit", "insured", "charged")
-        rows = [
-            (*(leg[name] for name in names[:3]), payments.get(leg["market"], 0))
-            + tuple(leg[name] for name in names[3:])
-            for leg in legs
-        ]
+        parts = ("loss", "deficit", "insured", "charged")
+        rows = []
+        for leg in legs:
+            what = (leg["market"], leg["size"], leg["taken"], payments.get(leg["market"], 0))
+            rows.append(what + tuple(leg[name] for name in parts))
         paid = [end[name] for name in ("reward", "deficit", "insured", "charged", "socialised")]
         assert stage.predicted == (rows, paid), f"lens: {stage.predicted} for {rows}, {paid}"
         if legs and legs[0]["taken"]:
