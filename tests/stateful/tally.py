@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 LEAST_SHARE = 0.05
-LEAST_TRIES = 10
+ENOUGH_TRIES = 200  # for a share to be judged
+LEAST_TRIES = 10  # for one success to be expected
 
 
 @dataclass
@@ -35,9 +36,11 @@ class Tally:
         return "\n".join(rows)
 
     def vacuous(self) -> list[str]:
-        """Rules tried often enough to judge that succeed in less than 5 % of their tries."""
-        return [
-            rule
-            for rule, tried in self.tried.items()
-            if tried >= LEAST_TRIES and self.done[rule] < LEAST_SHARE * tried
-        ]
+        """Rules that succeed in less than 5 % of their tries, where those are enough, or never."""
+        return [rule for rule in self.tried if self._is_vacuous(rule)]
+
+    def _is_vacuous(self, rule: str) -> bool:
+        tried, done = self.tried[rule], self.done[rule]
+        if tried >= ENOUGH_TRIES:
+            return done < LEAST_SHARE * tried
+        return tried >= LEAST_TRIES and done == 0
