@@ -51,6 +51,7 @@ TARGETS = st.sampled_from(
 SECONDS = st.sampled_from(
     [1, 9, 10, 11, 59, 60, 61, 119, 120, 121] * 3 + [600, 600, 3_600, 3_600, 7_201, 86_400]
 )
+RELIEVED = ("healthy", "called", "auction running")  # states of who is not to be resolved
 
 
 class MarginMachine(RuleBasedStateMachine):
@@ -539,7 +540,9 @@ class MarginMachine(RuleBasedStateMachine):
         self.do.withdraw_near(account, off)
         self.do.trade_near(account, self.do.backer, 1, True, off)
         for bankrupt in self.do.resolvable():
-            assert self.stage.resolve(bankrupt).ok, "doubt blocks a resolution"
+            done = self.stage.resolve(bankrupt)
+            # Who is cut by the one before may need it no more.
+            assert done.ok or done.reason in RELIEVED, f"doubt blocks a resolution: {done.reason}"
         self.note("doubt", self.stage.set_settlement_doubt(False))
 
     @rule(token=st.sampled_from([TOKEN, SETTLEMENT_TOKEN]), usd=st.sampled_from([0, 1, 500, 10**6]))
