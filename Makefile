@@ -95,8 +95,9 @@ test: install ## Run all tests: in process, attack scenarios, state machine, mut
 	@ape compile --force > /dev/null
 	@ape test tests/functional --network $(NETWORK) -m "not long" -v WARNING -q
 
-test-long: install ## Run the long fuzz and state-machine tests
-	@$(UNIT) -m long $(IN_PROCESS)
+test-long: install ## Run the long fuzz and state-machine tests, and all properties on new examples
+	@HYPOTHESIS_PROFILE=random $(UNIT) -m long $(IN_PROCESS)
+	@HYPOTHESIS_PROFILE=random $(UNIT) -m "not long" -q tests/unit
 
 mutants: install ## Check that the tests notice deliberate faults
 	@python -m tests.mutants
