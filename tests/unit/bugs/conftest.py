@@ -1,3 +1,5 @@
 from tests.support.fixtures import deployed_world, world
+from tests.unit.mutant_killers.conftest import funded, populated
+from tests.unit.vault.fixtures import built, rooms
 
-__all__ = ["deployed_world", "world"]
+__all__ = ["built", "deployed_world", "funded", "populated", "rooms", "world"]

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from tests.stateful.actions import Actions
 from tests.stateful.stage import Stage
-from tests.unit.mutant_killers.conftest import funded, populated
 from tests.unit.mutant_killers.test_waterfall import HOLDER_ISOLATED, bring, resolved
-
-__all__ = ["funded", "populated"]
 
 
 def test_resolve__settlement_token_in_doubt__the_opposite_side_takes_the_book(

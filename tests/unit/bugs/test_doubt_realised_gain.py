@@ -7,10 +7,8 @@ from __future__ import annotations
 from oracle.engine.margin import Basis
 from tests.stateful.actions import Actions
 from tests.stateful.stage import Stage
-from tests.unit.mutant_killers.conftest import funded, populated
 from tests.unit.mutant_killers.test_waterfall import HOLDER_ISOLATED, bring, resolved
 
-__all__ = ["funded", "populated"]
 HEDGER_ISOLATED = 5
 
 

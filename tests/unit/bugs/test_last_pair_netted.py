@@ -4,24 +4,11 @@
 # nobody on the other side, and its capital could not leave. Cure: netting settles too. By attack.
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import boa
 import pytest
 
-from tests.unit.liquidator.stage import MARK, USD, WAD, Stage
+from tests.unit.liquidator.stage import MARK, USD, WAD
 from tests.unit.vault.rooms import Rooms
-
-
-@pytest.fixture(scope="session")
-def built() -> Stage:
-    return Stage()
-
-
-@pytest.fixture
-def rooms(built: Stage) -> Iterator[Rooms]:
-    with boa.env.anchor():
-        yield Rooms(built)
 
 
 @pytest.mark.parametrize("how", ["trade", "resolve"])

@@ -4,8 +4,6 @@
 # is bound by no trade's size, and totals and z have a bit to spare for it. Found by attack.
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import boa
 import pytest
 
@@ -13,17 +11,6 @@ from tests.unit.liquidator.stage import USD, WAD, Stage
 from tests.unit.vault.rooms import Rooms
 
 PRICE = 10**9  # [USD wad] a market quoted in single coins worth a billionth
-
-
-@pytest.fixture(scope="session")
-def built() -> Stage:
-    return Stage()
-
-
-@pytest.fixture
-def rooms(built: Stage) -> Iterator[Rooms]:
-    with boa.env.anchor():
-        yield Rooms(built)
 
 
 @pytest.mark.parametrize("less", [1, 0])

@@ -6,8 +6,9 @@ from tests.support.fixtures import deployed_world, world
 from tests.support.world import World
 
 from .desk import Desk
+from .fixtures import built, rooms
 
-__all__ = ["deployed_world", "world"]
+__all__ = ["built", "deployed_world", "rooms", "world"]
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import boa
@@ -19,17 +18,6 @@ from .rooms import MARK, SLACK, USD, WAD, Rooms
 FALLEN = 925 * USD
 RATE = 10**26 // (365 * 86_400)  # 10 % a year
 DAY = 86_400
-
-
-@pytest.fixture(scope="session")
-def built() -> Stage:
-    return Stage()
-
-
-@pytest.fixture
-def rooms(built: Stage) -> Iterator[Rooms]:
-    with boa.env.anchor():
-        yield Rooms(built)
 
 
 def hand(rooms: Rooms, ring: int, size: int, market: int = 0) -> None:

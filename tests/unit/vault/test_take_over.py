@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import boa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.liquidator.stage import AFTERMATH, UNKNOWN, Stage
+from tests.unit.liquidator.stage import AFTERMATH, UNKNOWN
 
 from .rooms import MARK, SLACK, USD, WAD, Rooms
 
 DUST = 10**12  # [USD wad] a deleveraging keeps 10^10 back for the gap of sizes (FORMULAS 1)
 BACKSTOP = 925 * USD  # long 10 at 1,000 with 1,000: E = 250, MM = 462.5, 2/3 of it 308.33
-
-
-@pytest.fixture(scope="session")
-def built() -> Stage:
-    return Stage()
-
-
-@pytest.fixture
-def rooms(built: Stage) -> Iterator[Rooms]:
-    with boa.env.anchor():
-        yield Rooms(built)
 
 
 # --- one leg -------------------------------------------------------------------------------------
