@@ -29,6 +29,7 @@ uses: registry
 uses: trading
 
 NO_MARKET: constant(uint256) = 200
+SPARE: constant(uint256) = 1  # bit of ranges that is kept for positions that change hands
 
 
 # A leg, or part of one, that goes to another account.
@@ -54,7 +55,7 @@ def take_over(
     quote: IRiskEngine.Quote = health._quote(_market)
     g: int256 = convert(_price, int256) - quote.funding
     sides: ledger_words.Sides = positions._sides(_market)
-    given: positions.Change = positions._change(_from, _market, sides, -_size, g, 1)
+    given: positions.Change = positions._change(_from, _market, sides, -_size, g, SPARE)
     reasons._require(health._reduces(given.before, given.after), reasons.SIZE)
     giver: ledger_words.AccountState = accounts._load_open(_from)
     giver = trading._apply(_from, giver, _market, given, _fee)
@@ -201,7 +202,9 @@ def _pass_on(
     """
     reasons._require(_from != _to, reasons.SELF_TRADE)
     market: uint256 = _move.market
-    taken: positions.Change = positions._change(_to, market, _given.sides, _move.size, _move.g, 1)
+    taken: positions.Change = positions._change(
+        _to, market, _given.sides, _move.size, _move.g, SPARE
+    )
     positions._book(market, _given.net + taken.net, _move.fee)
     taker: ledger_words.AccountState = accounts._load_open(_to)
     taker.cash += convert(_move.payment, int256)

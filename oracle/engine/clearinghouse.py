@@ -26,6 +26,7 @@ CROSS: Final = 1
 ISOLATED: Final = 2
 MAX_MARKETS: Final = 16  # of one account
 MARKET_IDS: Final = 32
+SPARE: Final = 1  # bit of ranges that is kept for positions that change hands
 MAX_SIZE: Final = 2**110
 MAX_CASH: Final = 2**103
 FLOOR_UNIT: Final = 100  # [ppm]
@@ -252,7 +253,7 @@ class Clearinghouse:
         """
         quote = self.engine.quote(market)
         g = price - quote.funding
-        gone = self._change(giver, self._load_open(giver), market, -size, g, fee, 1).change
+        gone = self._change(giver, self._load_open(giver), market, -size, g, fee, SPARE).change
         require(_reduces(gone), "size")
         party = self._pass_on(giver, taker, market, size, g, 0)
         margin = self.assess(Basis.LIVE, self._book(taker, party.state))
@@ -510,7 +511,7 @@ class Clearinghouse:
         require(giver != taker, "self trade")
         state = self._load_open(taker)
         state = replace(state, cash=state.cash + payment)
-        party = self._change(taker, state, market, size, g, 0, 1)
+        party = self._change(taker, state, market, size, g, 0, SPARE)
         if party.change.before * size < 0:
             self._put_market(market, *positions.settle_if_spent(self.market(market), g))
         return party
