@@ -54,3 +54,27 @@ def test_resolve__short_of_a_cut_side_that_is_full(rooms: Rooms) -> None:
 def shorts(stage: Stage) -> int:
     """Scaled, as stored."""
     return int(stage.ledger.side_word(0)) >> 32 & (2**112 - 1)
+
+
+def test_hand_over__all_of_a_full_side_to_one_account__never_wraps(rooms: Rooms) -> None:
+    """A side may have the spare bit, a single position may not: its word has no room for it."""
+    stage = rooms.stage
+    price = WAD // 1_000
+    stage.set_market(0, mark=price)
+    big, rest = stage.account("trader", 10**8), stage.account("trader", 10**3)
+    short = stage.account("trader", 10**8)
+    stage.trade(big, short, 10**9 * WAD, 0, price)
+    stage.trade(rest, short, 1_000 * WAD, 0, price)
+    with boa.env.prank(stage.liquidator.address):
+        _, closed = stage.ledger.close_at_mark(big, 0, "0x" + 40 * "0", [])
+        stage.ledger.deleverage(0, False, closed[0].size, 0, closed[0].g)
+    scale = int(stage.ledger.cut_word(1)) >> 160
+    room = 2**111 - 1 - shorts(stage)
+    stage.trade(stage.maker, stage.taker, room * scale // 10**27, 0, price)
+    ring = rooms.ring(0, 10**7 * USD)
+    vault = stage.vault.address
+    with boa.env.prank(stage.liquidator.address):
+        stage.ledger.close_at_mark(short, 0, vault, [0])
+        with boa.reverts("too large"):
+            stage.ledger.close_at_mark(stage.taker, 0, vault, [0])
+    assert stage.size(ring) < 0
