@@ -92,8 +92,9 @@ class Scene:
         try:
             yield self
         finally:
-            self.client.request("evm_setAutomine", True)
+            self.client.request("anvil_dropAllTransactions")  # else they are mined after it
             self.client.request("evm_revert", snapshot)
+            self.client.request("evm_setAutomine", True)
 
     def at(self, time: int) -> None:
         """A block of this time."""

@@ -7,18 +7,23 @@ import time
 from dataclasses import replace
 
 import pytest
-from eth_account import Account
-from eth_account.typed_transactions import TypedTransaction
-from hexbytes import HexBytes
 
 from oracle.chain import Fees, Function, Reverted, Sender
 from oracle.daemon import view as view_module
 from oracle.daemon.alarms import Exit
 from oracle.daemon.journal import Journal
-from oracle.dev_keys import MNEMONICS
 from oracle.keeper import Line
 from oracle.policy import Limits
 from tests.support.fault_proxy import FaultProxy
+from tests.support.keeper_chain import (
+    GUARDIAN,
+    GWEI,
+    MAINTENANCE,
+    MARGIN,
+    SENDER,
+    account,
+    fields_of,
+)
 from tests.support.keeper_stage import (
     BTC,
     CHAIN,
@@ -31,25 +36,12 @@ from tests.support.keeper_stage import (
     SourceError,
 )
 
-SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
-GWEI = 10**9
 HASTY = {"bump_after": 0.05}  # [s]
 ETHER = 10**18
-GUARDIAN, STRANGER = 1, 8
+STRANGER = 8
 PAUSE = Function("pause()")
 UNPAUSE = Function("unpause()")
 REDUCE_ONLY = Function("set_reduce_only(uint256,bool)")
-MARGIN = Function("tier_requirement(uint256,int256,uint256)", ("uint256",))
-MAINTENANCE = 2
-
-
-def account(index):
-    Account.enable_unaudited_hdwallet_features()
-    return Account.from_mnemonic(MNEMONICS[0], account_path=f"m/44'/60'/0'/0/{index}")
-
-
-def fields_of(raw):
-    return TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
 
 
 def transfer(scene, index, nonce, fee=2 * GWEI):

@@ -9,9 +9,8 @@ import pytest
 from oracle.chain import ChainError
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.node import ClockGuard
+from tests.support.keeper_chain import SENDER
 from tests.support.keeper_stage import BTC, START, WAD, Said
-
-SENDER = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
 
 
 def test_a_day_begins(scene, tmp_path):

@@ -1,4 +1,4 @@
-"""Fault 13: clocks that are wrong, or jump; what a keeper does then is in test_keeper_process."""
+"""Fault 13: clocks that are wrong, or jump; what a keeper does then is in test_keeper_clocks."""
 
 from __future__ import annotations
 
