@@ -36,8 +36,7 @@ def main() -> None:
     if given.host_ahead is not None:
         offset = scene.client.block_time() + given.host_ahead - time.time()
         clock = ClockGuard(60.0, 30.0, wall=lambda: time.time() + offset)
-    patient = {"timing": {"rpc_timeout": 10.0}, "sending": {"bump_after": 20}}  # a slow machine
-    stand = scene.keeper(given.state, arrow=at, clock=clock, **patient)
+    stand = scene.keeper(given.state, arrow=at, clock=clock)
     for moment in given.times or [None]:
         if moment is not None:
             scene.at(moment)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 from oracle.chain import Client, Function
@@ -37,6 +37,8 @@ BORN = START - 7_200
 SIGNERS = (3, 4, 5)
 SENDER = 9
 BTC, ETH, WETH = 0, 1, 32
+BUMP_AFTER, DEADLINE = 60, 180  # [s]
+PATIENCE = 60.0  # [s] with a node that mines
 LINE_OF = Function("line_of(uint256)", (f"({','.join(['uint256'] * 7)})",))
 PRICE_OF = Function("price_of(uint256)", ("(uint256,uint256,uint256,int256,int256)",))
 
@@ -86,19 +88,29 @@ class Scene:
 
     @contextmanager
     def fresh(self) -> Iterator[Scene]:
-        """Whatever is done inside is undone."""
+        """Whatever is done inside is undone. The chain's clock stands still but for `at`, however
+        long a test takes."""
         snapshot = self.client.request("evm_snapshot")
         self.client.request("anvil_setNextBlockBaseFeePerGas", "0x0")
+        self.client.request("anvil_setBlockTimestampInterval", 0)
         try:
             yield self
         finally:
             self.client.request("anvil_dropAllTransactions")  # else they are mined after it
             self.client.request("evm_revert", snapshot)
             self.client.request("evm_setAutomine", True)
+            self.client.request("anvil_removeBlockTimestampInterval")
 
     def at(self, time: int) -> None:
         """A block of this time."""
         self.client.request("evm_mine", {"timestamp": time})
+
+    def mined(self) -> None:
+        """Once the node has mined what it was sent: it answers before it does."""
+        end = monotonic() + PATIENCE
+        while int(self.client.request("txpool_status")["pending"], 16):
+            assert monotonic() < end, "what was sent is not mined"
+            sleep(0.005)
 
     def line(self, asset: int) -> tuple[int, ...]:
         """Severity, depth, pushed, and what applies now."""
@@ -121,11 +133,11 @@ class Scene:
             "markets": {"BTC": "BTC", "ETH": "ETH", "WETH": "ETH"},
             "sources": {"factory": "tests:none"},
             "signers": [{"keystore": "none"}],
-            "timing": {"rpc_timeout": 0.4, **sections.pop("timing", {})},
+            "timing": {"rpc_timeout": 30, **sections.pop("timing", {})},
             "sending": {
                 "confirmations": 1,
-                "bump_after": 2,
-                "deadline": 30,
+                "bump_after": BUMP_AFTER,
+                "deadline": DEADLINE,
                 **sections.pop("sending", {}),
             },
             **sections,
@@ -145,7 +157,7 @@ class Scene:
         clock: Any = None,
         **sections: Any,
     ) -> Stand:
-        """One that was just started."""
+        """One that was just started. For what it sent no time passes but by `Stand.later`."""
         stream = io.StringIO()
         config = self.config(folder, *urls, **sections)
         parts = service.open_parts(config, make_log(stream, "debug"))
@@ -171,6 +183,8 @@ class Scene:
             clock=clock,
             journal=journal,
         )
+        now = keeper.journal.now()
+        keeper.journal._now = lambda: now
         return Stand(self, keeper, parts, stream)
 
 
@@ -197,8 +211,14 @@ class Stand:
                 break
             else:
                 patience -= 1
-                sleep(0.005)
+            self.scene.mined()
         return count
+
+    def later(self, seconds: float) -> None:
+        """As if a little longer had passed at the keeper's host."""
+        wall, ticks = self.journal.now(), self.keeper.monotonic
+        self.journal._now = lambda: wall + seconds + 1
+        self.keeper.monotonic = lambda: ticks() + seconds + 1
 
     def is_settled(self) -> bool:
         """Whether nothing waits to be mined or to be seen mined."""
@@ -238,7 +258,7 @@ class Troubled(Said):
         while (what := self.trouble.read_text()) == "stalled":
             sleep(0.05)
         if what == "out of memory":
-            bytearray(1 << 33)
+            bytearray(1 << 40)
         return super().latest(market, time)
 
 

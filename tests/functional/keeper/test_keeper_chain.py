@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from dataclasses import replace
 
 import pytest
@@ -26,7 +25,9 @@ from tests.support.keeper_chain import (
 )
 from tests.support.keeper_stage import (
     BTC,
+    BUMP_AFTER,
     CHAIN,
+    DEADLINE,
     ETH,
     HOUR,
     START,
@@ -36,7 +37,6 @@ from tests.support.keeper_stage import (
     SourceError,
 )
 
-HASTY = {"bump_after": 0.05}  # [s]
 ETHER = 10**18
 STRANGER = 8
 PAUSE = Function("pause()")
@@ -148,7 +148,7 @@ def test_fault_05_nonce_jumps_while_one_waits(scene, tmp_path):
 
 
 def test_fault_05_one_in_flight(scene, proxy, tmp_path):
-    stand = scene.keeper(tmp_path, proxy.url, sending={"bump_after": 5})
+    stand = scene.keeper(tmp_path, proxy.url)
     scene.at(START)
     hold(scene)
     for _ in range(5):
@@ -162,7 +162,9 @@ def test_fault_05_one_in_flight(scene, proxy, tmp_path):
 @pytest.mark.parametrize("factor", [10, 100])
 def test_fault_06_stuck__replaced_by_what_is_true_now(scene, proxy, tmp_path, factor):
     said = Said()
-    stand = scene.keeper(tmp_path, proxy.url, said=said, sending={"max_gwei": 1_000, **HASTY})
+    # Anvil forgets what is too cheap for a block; three seconds later a keeper does so, too.
+    sending = {"max_gwei": 1_000, "bump_after": 1}
+    stand = scene.keeper(tmp_path, proxy.url, said=said, sending=sending)
     scene.at(START)
     hold(scene)
     stand.keeper.round()
@@ -170,24 +172,25 @@ def test_fault_06_stuck__replaced_by_what_is_true_now(scene, proxy, tmp_path, fa
     scene.at(START + 60)  # too dear for it
     scene.client.request("evm_setAutomine", True)
     said.prices["BTC"] = 20_100 * WAD
-    time.sleep(0.06)
+    stand.later(1)
     stand.keeper.round()
     first, second = (fields_of(raw) for raw in proxy.raw)
     assert first["nonce"] == second["nonce"]
     for fee in ("maxFeePerGas", "maxPriorityFeePerGas"):
         assert 8 * second[fee] >= 9 * first[fee]
     assert first["data"] != second["data"]
+    scene.mined()
     stand.keeper.round()
     assert scene.price(BTC)[:2] == (20_100 * WAD + 60, START + 60)
     assert "stuck" in [event["event"] for event in stand.events()]
 
 
 def test_fault_06_stuck_for_too_long__cancelled(scene, proxy, tmp_path):
-    stand = scene.keeper(tmp_path, proxy.url, sending={"deadline": 0.1, **HASTY})
+    stand = scene.keeper(tmp_path, proxy.url)
     scene.at(START)
     hold(scene)
     stand.keeper.round()
-    time.sleep(0.15)
+    stand.later(DEADLINE)
     stand.keeper.round()
     cancel = fields_of(proxy.raw[1])
     assert bytes(cancel["to"]).hex() == SENDER[2:].lower()
@@ -203,11 +206,11 @@ def test_fault_06_stuck_for_too_long__cancelled(scene, proxy, tmp_path):
 
 
 def test_fault_07_the_original_is_mined_after_all(scene, proxy, tmp_path):
-    stand = scene.keeper(tmp_path, proxy.url, sending=HASTY)
+    stand = scene.keeper(tmp_path, proxy.url)
     scene.at(START)
     hold(scene)
     stand.keeper.round()
-    time.sleep(0.06)
+    stand.later(BUMP_AFTER)
     proxy.fail("reset", method="eth_sendRawTransaction")
     stand.keeper.round()  # its replacement never arrives
     proxy.heal()
@@ -235,7 +238,7 @@ def test_fault_08_fee_cap__nothing_is_sent_and_the_chain_is_safe(scene, proxy, t
     assert scene.line(BTC)[5] == 10**6  # stale: IM as at the storm, MM on its clock
     assert scene.line(BTC)[3] == 50_000
     base_fee(scene, 1)
-    stand.keeper.monotonic = lambda: time.monotonic() + 10
+    stand.later(10)
     assert stand.at(START + 3 * HOUR + 60) == 2
 
 
@@ -254,6 +257,7 @@ def test_fault_09_gas_money_runs_low(scene, tmp_path, balance, level):
 
 def test_fault_09_no_gas_money(scene, proxy, tmp_path):
     stand = scene.keeper(tmp_path, proxy.url)
+    stand.keeper.monotonic = lambda: 0.0
     scene.client.request("anvil_setBalance", SENDER, "0x0")
     assert stand.at(START) == 0
     assert stand.keeper.alarms.worst == Exit.GAS_MONEY
@@ -261,7 +265,7 @@ def test_fault_09_no_gas_money(scene, proxy, tmp_path):
     assert "signed" not in stand.steps("report")
     scene.client.request("anvil_setBalance", SENDER, hex(ETHER))
     assert stand.rounds() == 0  # it rests
-    stand.keeper.monotonic = lambda: time.monotonic() + 10
+    stand.later(10)
     assert stand.rounds() == 3
 
 
@@ -306,9 +310,10 @@ def test_fault_10_paused(scene, proxy, tmp_path):
 
 def test_fault_10_reverts_when_mined(scene, proxy, tmp_path):
     """Somebody saw the push in the pool and brought it first: said, and not sent again."""
-    stand = scene.keeper(tmp_path, proxy.url, sending={"bump_after": 20})
+    stand = scene.keeper(tmp_path, proxy.url)
     scene.at(START)
     stand.keeper.round()
+    scene.mined()
     hold(scene)
     stand.keeper.round()
     raw = proxy.raw[-1]
@@ -381,6 +386,7 @@ def test_fault_22_every_order_in_the_block(scene, proxy, tmp_path, order):
     stand = scene.keeper(tmp_path, proxy.url, said=said)
     scene.at(START)
     stand.keeper.round()
+    scene.mined()
     engine = scene.deployment.addresses["engine"]
     size = 40 * WAD
     snapshot = scene.client.request("evm_snapshot")
@@ -402,6 +408,7 @@ def test_fault_22_every_order_in_the_block(scene, proxy, tmp_path, order):
     assert scene.line(BTC)[0] == 50_000
     assert scene.client.call(engine, MARGIN, BTC, size, MAINTENANCE) == alone
     scene.client.request("evm_setAutomine", True)
+    stand.later(BUMP_AFTER)
     stand.rounds()
     assert scene.line(BTC)[0] == 50_000  # its own came to nothing, and was not sent again
     assert stand.steps("push").count("confirmed") == 0
@@ -417,9 +424,12 @@ def relay(scene):
         yield relay
 
 
+RELAY_WAIT = BUMP_AFTER / 2  # [s]
+
+
 def relayed(scene, tmp_path, proxy, relay, **sending):
     """A keeper whose transactions go to `relay` first, and whose node is behind `proxy`."""
-    given = {"relay": relay.url, "relay_wait": 0.3, "relay_timeout": 0.2, **sending}
+    given = {"relay": relay.url, "relay_wait": RELAY_WAIT, "relay_timeout": 30, **sending}
     return scene.keeper(tmp_path, proxy.url, sending=given)
 
 
@@ -447,10 +457,11 @@ def test_fault_22_relay_takes_it__the_node_is_handed_nothing(scene, proxy, relay
 def test_fault_22_relay_fails__the_node_gets_the_very_same(scene, proxy, relay, tmp_path, kind):
     """At once, and the relay is left alone for a minute. With "drop reply" and two more it took the
     transaction, and only its answer is lost: there is one anyway."""
-    stand = relayed(scene, tmp_path, proxy, relay)
-    ticks = [time.monotonic()]
+    hasty = {"relay_timeout": 1.0} if kind == "timeout" else {}
+    stand = relayed(scene, tmp_path, proxy, relay, **hasty)
+    ticks = [0.0]
     stand.keeper.outbox._relay._monotonic = lambda: ticks[0]
-    relay.sleep = 0.4
+    relay.sleep = 2.0
     relay.fail(kind)
     assert stand.at(START) == 3
     assert stand.steps("report") == ["signed", "sent", "confirmed"]
@@ -485,7 +496,7 @@ def test_fault_22_relay_takes_it_and_brings_nothing__published(scene, proxy, rel
     for _ in range(3):
         assert not stand.keeper.round()
     assert proxy.raw == []
-    time.sleep(0.35)
+    stand.later(RELAY_WAIT)
     relay.heal()
     assert stand.rounds() == 2
     assert stand.steps("report") == ["signed", "sent", "published", "confirmed"]
@@ -520,7 +531,7 @@ def test_fault_22_killed_while_a_relay_has_it__the_same_is_published(
     later = (
         relayed(scene, tmp_path, proxy, relay) if has_relay else scene.keeper(tmp_path, proxy.url)
     )
-    time.sleep(0.35)
+    later.later(RELAY_WAIT)
     assert later.rounds() == 2
     assert later.steps("report")[-2:] == ["published", "confirmed"]
     assert later.steps("report").count("signed") == 1
@@ -530,15 +541,15 @@ def test_fault_22_killed_while_a_relay_has_it__the_same_is_published(
 def test_fault_22_published_and_stuck__replaced_in_the_open(scene, proxy, relay, tmp_path):
     """What replaces it does not go to the relay: two payloads of a nonce are never at two places
     that do not know of each other."""
-    stand = relayed(scene, tmp_path, proxy, relay, bump_after=0.6)
+    stand = relayed(scene, tmp_path, proxy, relay)
     relay.fail("swallow")
     scene.at(START)
     hold(scene)
     stand.keeper.round()
-    time.sleep(0.35)
+    stand.later(RELAY_WAIT)
     stand.keeper.round()
     assert proxy.raw == relay.raw
-    time.sleep(0.3)
+    stand.later(BUMP_AFTER)
     stand.keeper.round()
     assert len(relay.raw) == 1
     first, second = (fields_of(raw) for raw in proxy.raw)
@@ -550,11 +561,11 @@ def test_fault_22_published_and_stuck__replaced_in_the_open(scene, proxy, relay,
 def test_fault_22_node_refuses_what_a_relay_has__nothing_else_is_signed(
     scene, proxy, relay, tmp_path
 ):
-    stand = relayed(scene, tmp_path, proxy, relay, bump_after=5)
+    stand = relayed(scene, tmp_path, proxy, relay)
     relay.fail("swallow")
     scene.at(START)
     stand.keeper.round()
-    time.sleep(0.35)
+    stand.later(RELAY_WAIT)
     proxy.fail("500", method="eth_sendRawTransaction")
     for _ in range(3):
         assert not stand.keeper.round()

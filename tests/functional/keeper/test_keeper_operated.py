@@ -21,8 +21,7 @@ from tests.support.keeper_stage import BTC, WAD, deployed_scene
 from tests.unit.feeds.exchanges import ExchangeServer
 
 ROOT = Path(__file__).parents[3]
-
-
+HANGS = 300.0  # [s] longer than anything takes on a slow machine
 PHRASE = "a passphrase for tests"
 
 
@@ -77,7 +76,7 @@ class Operator:
         """Everything that was said by all processes."""
         for process in self.processes:
             process.terminate()
-        return [process.communicate(timeout=20) for process in self.processes]
+        return [process.communicate(timeout=HANGS) for process in self.processes]
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +89,7 @@ def deployed_now(tmp_path_factory):
 def today(deployed_now):
     """A chain whose clock is that of this machine."""
     with deployed_now.fresh():
+        deployed_now.client.request("anvil_removeBlockTimestampInterval")
         deployed_now.client.request("evm_mine", {"timestamp": int(time.time())})
         yield deployed_now
 
@@ -97,7 +97,10 @@ def today(deployed_now):
 @pytest.fixture
 def operator(today, tmp_path):
     today.client.request("evm_setIntervalMining", 1)
-    yield Operator(today, tmp_path)
+    operator = Operator(today, tmp_path)
+    yield operator
+    for process in operator.processes:
+        process.kill()  # else it sends into the next test's chain, if this one failed
     today.client.request("evm_setIntervalMining", 0)
 
 
@@ -107,7 +110,7 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     scene = operator.scene
     path = operator.keeper_file(operator.serve(3, 4))
     dry = operator.start("run", "--config", path, "--once", "--dry-run")
-    would = dry.communicate(timeout=60)[0]
+    would = dry.communicate(timeout=HANGS)[0]
     assert dry.returncode == 0
     assert json.loads(would)["kind"] == "report"
     keeper = operator.start("run", "--config", path)
@@ -120,10 +123,10 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     shown = CliRunner().invoke(oracle_main, ["status", "--config", str(path)])
     assert "BTC" in shown.stdout
     assert shown.exit_code == 0
-    refused = second.communicate(timeout=60)[1]
+    refused = second.communicate(timeout=HANGS)[1]
     assert "Another keeper holds the lease" in refused
     assert second.returncode == Exit.LEASE
-    seen = status.communicate(timeout=60)[0]
+    seen = status.communicate(timeout=HANGS)[0]
     found = json.loads(seen)
     assert found["assets"][0]["severity"] == 50_000
     assert found["assets"][0]["severity_asked"] == 100_000
@@ -131,7 +134,7 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     assert found["heartbeat_age"] < 60
     assert found["latency_ms"] > 0
     keeper.send_signal(signal.SIGTERM)
-    assert keeper.wait(timeout=20) == 0
+    assert keeper.wait(timeout=HANGS) == 0
     done = (keeper, second, dry, status)
     operator.processes = [p for p in operator.processes if p not in done]
     said = [
@@ -156,7 +159,7 @@ def test_fault_19_as_operated__no_key_in_anything_that_is_said(operator):
     assert scene.line(BTC)[0] == 50_000
 
 
-def troubled_file(operator):
+def troubled_file(operator, stall_after=HANGS):
     """A keeper with its own two keys, and a source in whatever trouble `trouble` says."""
     trouble = operator.write("trouble", "")
     options = f'options = {{ file = "{trouble}" }}'
@@ -168,11 +171,12 @@ def troubled_file(operator):
     for index in (3, 4):
         text += f'[[signers]]\nkeystore = "{index}.json"\n{operator.key}'
     text += f'[sender]\nkeystore = "9.json"\n{operator.key}'
-    text += "[timing]\nround_every = 0.2\nstall_after = 3\n[sending]\nconfirmations = 1\n"
+    text += f"[timing]\nround_every = 0.2\nstall_after = {stall_after}\n"
+    text += "[sending]\nconfirmations = 1\n"
     return operator.write("keeper.toml", text), trouble
 
 
-def until(found, seconds=30.0):
+def until(found, seconds=HANGS):
     """What `found` returns, as soon as it is something."""
     end = time.monotonic() + seconds
     while not (value := found()):
@@ -184,16 +188,16 @@ def until(found, seconds=30.0):
 def test_fault_23_as_operated__stalled_it_ends_and_started_anew_sends_once(operator):
     """The heartbeat stops, the watchdog ends the process with its own code, its lease is free; the
     next one does what is due, once."""
-    path, trouble = troubled_file(operator)
+    path, trouble = troubled_file(operator, stall_after=3)
     trouble.write_text("stalled")
     process = operator.start("run", "--config", path)
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=HANGS)[1]
     assert process.returncode == Exit.STALLED
     last = json.loads(said.splitlines()[-1])
     assert (last["event"], last["alarm"], last["level"]) == ("stalled", "STALLED", "critical")
     assert not (operator.folder / "state/heartbeat.json").exists()
     assert operator.scene.sent_by(SENDER) == 0
-    trouble.write_text("")
+    path, trouble = troubled_file(operator)
     process = operator.start("run", "--config", path)
     until(lambda: operator.scene.sent_by(SENDER) == 3)
     until(lambda: (operator.folder / "state/heartbeat.json").exists())
@@ -205,7 +209,6 @@ def test_fault_23_as_operated__stopped_for_a_while__the_heartbeat_shows_it(opera
     """As a machine that swaps: nothing of the process runs, and then it goes on as if nothing had
     been."""
     path, _ = troubled_file(operator)
-    path.write_text(path.read_text().replace("stall_after = 3", "stall_after = 60"))
     process = operator.start("run", "--config", path)
     until(lambda: operator.scene.sent_by(SENDER) == 3)
     heartbeat = operator.folder / "state/heartbeat.json"
@@ -221,7 +224,7 @@ def test_fault_23_as_operated__stopped_for_a_while__the_heartbeat_shows_it(opera
     until(lambda: heartbeat.read_text() != stopped)
     assert len(pushes(operator.scene)) == len(set(pushes(operator.scene))) == 3
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=HANGS) == 0
     operator.stop()
 
 
@@ -230,7 +233,7 @@ def test_fault_23_as_operated__little_memory__the_market_is_left_out_and_said(op
     path, trouble = troubled_file(operator)
     trouble.write_text("out of memory")
     process = operator.start("run", "--config", path)
-    most = 4 << 30
+    most = 64 << 30  # address space: many cores reserve much of it without using it
     resource.prlimit(process.pid, resource.RLIMIT_AS, (most, most))
     line = until(lambda: next((t for t in process.stderr if "MemoryError" in t), ""))
     assert json.loads(line)["alarm"] == "SOURCE"
@@ -243,7 +246,7 @@ def test_fault_23_as_operated__little_memory__the_market_is_left_out_and_said(op
     )  # fmt: skip
     print(peak)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=HANGS) == 0
     operator.stop()
 
 
@@ -264,6 +267,7 @@ def test_live_feeds_as_operated__and_the_push_is_verified(operator):
     path = operator.write("keeper.toml", text)
     reports = operator.folder / "state/reports"
     for _ in range(20):
+        exchanges.now_ms = int(time.time() * 1_000)
         once = CliRunner().invoke(oracle_main, ["run", "--config", str(path), "--once"])
         assert once.exit_code == 0, once.output
         if operator.scene.line(BTC)[2] > operator.scene.client.block_time() - 600:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from oracle.daemon.alarms import DaemonError, Exit
@@ -111,12 +109,12 @@ SIGNED = ("report", "signed")
 def test_fault_23_slow_disk__one_push_an_epoch(scene, proxied, tmp_path):
     """Every write to the journal takes longer than the rounds are apart, and than a transaction may
     wait; the node mines in between."""
-    sending = {"bump_after": 0.2, "deadline": 30}
-    stand = scene.keeper(tmp_path, proxied.url, sending=sending)
+    stand = scene.keeper(tmp_path, proxied.url, sending={"bump_after": 20})
     note = stand.journal.note
 
     def slow_note(*args, **values):
-        time.sleep(0.25)
+        stand.later(25)
+        scene.mined()
         note(*args, **values)
 
     stand.journal.note = slow_note
