@@ -45,6 +45,14 @@ PRICE = 60_000 * WAD + WAD // 2
 BTC = MarketInfo("BTC", 0, 100, 100_000)
 
 
+@pytest.fixture(autouse=True)
+def _half_past(monkeypatch):
+    """Numbers are of full hours: no hour ends while a test runs."""
+    clock = time.time
+    shift = HOUR / 2 - clock() % HOUR
+    monkeypatch.setattr(time, "time", lambda: clock() + shift)
+
+
 @pytest.fixture(scope="module")
 def running():
     server = ExchangeServer()
@@ -70,7 +78,7 @@ def write_bars(folder, hours, volume=False):
 
 def entry(server, folder, **more):
     venues = [
-        {"id": name, "url": server.url, "timeout": 2.0, "options": {"enableRateLimit": False}}
+        {"id": name, "url": server.url, "timeout": 60.0, "options": {"enableRateLimit": False}}
         for name in NAMES
     ]
     return Feeds.model_validate(
@@ -85,7 +93,7 @@ class Desk:
         self.stream = io.StringIO()
         self.alarms = Alarms(make_log(self.stream))
         self.entry = entry(server, folder, **more)
-        self.sources = live_sources(self.entry, {"BTC": BTC}, self.alarms)
+        self.sources = live_sources(self.entry, {"BTC": BTC}, self.alarms, lambda: time.time())
         self.would = []
 
     def view(self):
@@ -205,10 +213,11 @@ def test_prices_are_of_now(desk):
 def test_assets_of_one_market_have_one_price_for_a_moment(desk, server):
     live = desk().sources.prices
     now = int(time.time())
+    live._now = lambda: now
     assert live.latest("BTC", now) == PRICE
     server.price["BTC"] = "60100"
     assert live.latest("BTC", now) == PRICE
-    live._now = lambda: time.time() + 3
+    live._now = lambda: now + 3
     assert live.latest("BTC", now) == 60_100 * WAD
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import queue
 import time
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from oracle import __main__ as table
 from oracle.__main__ import main
+from oracle.daemon import running
 from oracle.daemon.alarms import Alarms, DaemonError, Exit
 from oracle.daemon.config import load_config
 from oracle.daemon.logs import make_log
@@ -52,17 +54,20 @@ max_gwei = 300
 # --- 23 -------------------------------------------------------------------------------------------
 
 
-def test_fault_23_watchdog_ends_a_process_that_stands_still():
-    ended = []
+def test_fault_23_watchdog_ends_a_process_that_stands_still(monkeypatch):
+    """Its own clock, so that a pause of this process is none of what it watches."""
+    ended, ticks = queue.Queue(), [100.0]
     stream = io.StringIO()
-    dog = Watchdog(0.05, make_log(stream), ended.append)
+    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: ticks[0]))
+    dog = Watchdog(0.04, make_log(stream), ended.put)
     dog.start()
     for _ in range(5):
-        time.sleep(0.02)
+        ticks[0] += 0.03
         dog.beat()
-    assert ended == []
-    time.sleep(0.2)
-    assert ended == [Exit.STALLED]
+        time.sleep(0.02)  # it looks every 0.01 s
+    assert ended.empty()
+    ticks[0] += 0.05
+    assert ended.get(timeout=60) == Exit.STALLED
     assert json.loads(stream.getvalue())["level"] == "critical"
 
 
@@ -71,7 +76,7 @@ def test_fault_23_heartbeat(tmp_path):
     heart = Heart(tmp_path / "state" / "heartbeat.json", metrics)
     heart.beat(Exit.FEE_CAP)
     written = json.loads(heart.path.read_text())
-    assert abs(written["at"] - time.time()) < 5
+    assert abs(written["at"] - time.time()) < 60
     assert written["worst"] == "FEE_CAP"
     assert metrics.registry.get_sample_value("plimsoll_heartbeat_seconds") == pytest.approx(
         written["at"], abs=0.01
@@ -84,7 +89,7 @@ def test_metrics_at_an_address():
     alarms = Alarms(make_log(io.StringIO()), metrics.count_alarm)
     alarms.sound(Exit.NODE, "error", "x")
     port = metrics.serve("127.0.0.1", 0)
-    text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
     assert 'plimsoll_alarms_total{code="NODE",level="error"} 1.0' in text
     with pytest.raises(DaemonError, match="Metrics cannot be served at"):
         Metrics().serve("127.0.0.1", port)
@@ -220,7 +225,7 @@ def test_remote_signer_refuses_what_it_would_not_ask(server):
     ],
 )
 def test_signer_answers_no_nonsense(server, path, body):
-    response = requests.post(f"{server.url}/{path}", data=body, timeout=5)
+    response = requests.post(f"{server.url}/{path}", data=body, timeout=60)
     assert response.status_code == 400
     assert RemoteSigner(server.url, KEYS[0].address).quote(NOW, [0]).signed is not None
 

@@ -223,9 +223,9 @@ def test_a_hundred_thousand_accounts__a_sample_of_them_is_the_contracts(stage: S
     context = engine.context(Basis.MAINTENANCE, 0)
     taken = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()  # so that a busy machine does not fail it
         found = assess_many(context, books, engine.state.assets)
-        taken.append(time.perf_counter() - started)
+        taken.append(time.process_time() - started)
     for row in rng.integers(0, count, 200).tolist():
         got = found[row]
         told = (got.equity, got.requirement, got.state, got.known_since)

@@ -109,13 +109,14 @@ def test_missing_volume_is_refused(scenario: Scenario, estimator: MarginEstimato
 
 
 def test_four_days_of_two_markets_take_well_under_five_seconds(scenario: Scenario) -> None:
+    """Processor time, so that a busy machine does not fail it."""
     kept = load_calibration(BLACK_THURSDAY)
-    started = time.perf_counter()
+    started = time.process_time()
     for symbol in scenario.symbols:
         estimator = MarginEstimator(symbol, kept[symbol])
         for now in range(scenario.start, scenario.start + 96 * HOUR, HOUR):
             estimator.ask(scenario.mark[symbol], scenario.traded[symbol], now)
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize("name", SPANS)
