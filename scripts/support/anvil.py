@@ -19,7 +19,8 @@ from oracle.keeper import LOCAL_CHAIN, LOCAL_MNEMONIC
 from scripts.support.errors import ScriptError
 
 HOST: Final = "127.0.0.1"
-START_WITHIN: Final = 30.0  # [s]
+START_WITHIN: Final = 60.0  # [s]
+STARTS: Final = 3  # with a free port, which somebody else may take first
 BLOCK_GAS: Final = 500_000_000
 HISTORY: Final = 64  # states kept: enough to ask why a transaction failed
 
@@ -39,17 +40,32 @@ def running_anvil(timestamp: int, port: int = 0, history: int = HISTORY) -> Iter
     binary = shutil.which("anvil")
     if binary is None:
         raise ScriptError("Anvil is not on PATH: `make install` installs it.")
-    port = _free_port(port)
-    process = subprocess.Popen(
-        [binary, *_options(timestamp, port, history)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # the binary is a wrapper: both end together
-    )
+    process, client = _started(binary, timestamp, port, history)
     try:
-        yield _client_when_ready(process, port)
+        yield client
     finally:
         _stop(process)
+
+
+def _started(
+    binary: str, timestamp: int, port: int, history: int
+) -> tuple[subprocess.Popen[bytes], Client]:
+    for left in reversed(range(1 if port else STARTS)):
+        chosen = _free_port(port)
+        process = subprocess.Popen(
+            [binary, *_options(timestamp, chosen, history)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # the binary is a wrapper: both end together
+        )
+        try:
+            return process, _client_when_ready(process, chosen)
+        except BaseException:
+            has_ended = process.poll() is not None
+            _stop(process)
+            if not left or not has_ended:
+                raise
+    raise AssertionError("the last start returns or raises")
 
 
 def connected(client: Client) -> Any:

@@ -139,7 +139,7 @@ def test_bot__as_a_process__works_until_it_is_stopped(scene: Scene) -> None:
     env = {**os.environ, PASSPHRASE: PHRASE}
     with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as bot:
         assert bot.stderr is not None
-        guard = threading.Timer(60, bot.kill)
+        guard = threading.Timer(300, bot.kill)  # [s] it hangs
         guard.start()
         try:
             assert "event=start" in bot.stderr.readline()

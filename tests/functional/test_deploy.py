@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -373,11 +375,21 @@ def test_deploy__no_such_network__one_sentence(folder: Path) -> None:
     assert complaint(run(network="ethereum:atlantis")).startswith("Cannot connect")
 
 
+def wait_for_server(port: int) -> None:
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the server does not start")
+
+
 def test_deploy__port_taken_by_something_else__one_sentence(folder: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
+        wait_for_server(port)
         assert "Cannot connect" in complaint(run(network=f"http://127.0.0.1:{port}"))
     finally:
         server.kill()

@@ -67,7 +67,7 @@ def sign_in_node(client: str, signer: LocalAccount, requests: list[dict]) -> lis
         input=json.dumps(request),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

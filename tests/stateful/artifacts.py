@@ -33,7 +33,7 @@ def artifact(name: str) -> Artifact:
         return Artifact(*pickle.loads(kept.read_bytes()))
     fields = _compiled(path)
     CACHE.mkdir(parents=True, exist_ok=True)
-    fresh = kept.with_suffix(f".{id(fields)}")
+    fresh = kept.with_suffix(f".{os.getpid()}")
     fresh.write_bytes(pickle.dumps(fields))
     fresh.rename(kept)  # another process may be writing the same
     return Artifact(*fields)
