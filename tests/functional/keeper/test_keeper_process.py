@@ -250,8 +250,8 @@ def test_fault_24_dry_run_is_byte_identical(scene, tmp_path):
 
 
 def test_price_tick_to_submitted(scene, tmp_path):
-    """[ms] median over 21 reports, from the journal; the best of three times, since other programs may
-    run beside this one."""
+    """[ms] median over 21 reports, from the journal; the best of three times, since other programs
+    may run beside this one."""
     stand = scene.keeper(tmp_path)
     medians = []
     for hour in range(3):
