@@ -29,7 +29,7 @@ TREES = ("contracts", "oracle", "tests")
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.csv.gz", "node_modules")
 STANDING = (*NAMES, "TokenMock", "StubGateway")
 PYTEST = ("-x", "-q", "-p", "no:ape_test", "-p", "no:cacheprovider", "--tb=short")
-TIMEOUT = 1_200  # [s] it hangs: the killing tests together take a minute on an idle machine
+TIMEOUT = 1_200  # [s] it hangs, on however slow a machine
 NOT_COMPILED = 9  # exit code
 # In one process: a compiler and pytest start only once.
 TRIAL = f"""
