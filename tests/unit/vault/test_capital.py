@@ -55,6 +55,16 @@ def test_fill_ring__while_accounts_are_short__refused(world: World) -> None:
         world.vault.fill_ring(BTC)
 
 
+def test_fill_ring__what_came_back__may_be_given_again(world: World) -> None:
+    """`given` is net: a ring that was drained for a while is not lost for good."""
+    ring = Till(world).ring(BTC, 10_000)
+    for target in (4_000, 10_000):
+        with world.as_owner():
+            world.vault.set_target(BTC, target * USD)
+        (world.vault.drain_ring if target == 4_000 else world.vault.fill_ring)(BTC)
+        assert world.cash(ring) == target * USD == world.vault.ring_of(BTC).given
+
+
 @pytest.mark.parametrize("over", [-1, 0, 1, 5_000 * UNIT])
 def test_drain_ring__what_is_above_the_target(world: World, over: int) -> None:
     ring = Till(world).ring(BTC, 10_000)

@@ -108,6 +108,27 @@ def test_ceiling__of_the_charge__around_what_is_due(rooms: Rooms, short: int) ->
     assert whole.socialised == max(0, short)
 
 
+@pytest.mark.parametrize("deficit", [1, 2, 500 * USD + 1, 997 * USD - 1])
+def test_split_by_loss__the_last_losing_market_takes_the_rounding(
+    rooms: Rooms, deficit: int
+) -> None:
+    """Three losing legs and a winning one after them: sum of D_m = D, and nothing is socialised
+    for the sake of a wei. Losses 600, 700 and 910 of W = 2,210; D_0 = floor(D·600/2,210)."""
+    stage = rooms.stage
+    account = rooms.book({0: 10 * WAD, 1: 10 * WAD, 2: 10 * WAD, 3: WAD}, 10_000)
+    for market, fall in enumerate((60, 70, 91, -5)):
+        stage.engine.set_mark(market, MARK - fall * USD)
+        stage.engine.set_state(market, AFTERMATH)
+        stage.engine.set_reference(market, MARK, 2)
+    rooms.set_cash(account, 2_205 * USD - deficit)
+    legs, whole = rooms.resolve(account)
+    losses = [600 * USD, 700 * USD, 910 * USD, 0]
+    assert [leg.loss for leg in legs] == losses
+    shares = [deficit * loss // (2_210 * USD) for loss in losses[:2]]
+    assert [leg.deficit for leg in legs] == [*shares, deficit - sum(shares), 0]
+    assert (whole.deficit, whole.charged, whole.socialised) == (deficit, deficit, 0)
+
+
 @pytest.mark.parametrize("cash", [-2, -1, 0, 1])
 def test_loss_of_the_leg__bounds_its_charge(rooms: Rooms, cash: int) -> None:
     """Cash below nothing beforehand is not the leg's doing: it is socialised."""
