@@ -6,14 +6,25 @@ import boa
 import pytest
 
 from tests.support.compiled import load
-from tests.support.world import BTC, DELAYS, ETH, SETTLEMENT, UNIT, USD, WAD, World, address_of
+from tests.support.world import (
+    BACKSTOP,
+    BTC,
+    DELAYS,
+    ETH,
+    SETTLEMENT,
+    UNIT,
+    USD,
+    WAD,
+    World,
+    address_of,
+)
 from tests.unit.fund.till import Till
 
 
 def ring_with(world: World, size: int, usd: int = 10_000, market: int = BTC) -> int:
     """A ring with a position, handed over at the mark."""
     ring = Till(world).ring(market, usd)
-    giver, other = world.open("seller", 10**6), world.open("other", 10**6)
+    giver, other = world.open("seller", 10**7), world.open("other", 10**7)
     world.trade(giver, other, size, market)
     with world.as_liquidator():
         world.ledger.take_over(giver, ring, market, size, world.mark(market), 0)
@@ -107,7 +118,7 @@ def test_redeem__draws_on_flat_rings_and_leaves_those_with_positions(world: Worl
             vault.open_ring(market, usd * USD)
         vault.fill_ring(market)
     ring, flat = (int(vault.ring_of(m).account) for m in (BTC, ETH))
-    giver, other = world.open("seller", 10**6), world.open("other", 10**6)
+    giver, other = world.open("seller", 10**7), world.open("other", 10**7)
     world.trade(giver, other, WAD // 100)
     with world.as_liquidator():
         world.ledger.take_over(giver, ring, BTC, WAD // 100, world.mark(BTC), 0)
@@ -269,3 +280,17 @@ def test_positions_of_a_ring__cannot_be_opened_by_anyone(world: World) -> None:
         ):
             with boa.reverts("not your account"):
                 call()
+
+
+@pytest.mark.parametrize(("held", "is_taken"), [(300, True), (460, False)])
+def test_ring__above_the_last_bound__takes_no_more(world: World, held: int, is_taken: bool) -> None:
+    """The table ends at 10 million USD: what nobody may open, the vault is not handed either."""
+    ring = ring_with(world, held * WAD, 20_000_000)
+    loser = world.open("loser", 10**7)
+    world.trade(loser, world.open("third", 10**7), 100 * WAD)
+    world.set_cash(loser, world.health(loser, 0).requirement)
+    while world.liquidator.state(loser) < BACKSTOP:
+        world.tick(p0=world.mark(BTC) * 998 // 1_000)
+    world.liquidator.resolve(loser)
+    assert world.size(loser) == 0
+    assert world.size(ring) == (held + 100 * is_taken) * WAD
