@@ -29,7 +29,7 @@ NO_MARKET: constant(uint256) = 32  # the fund's bucket of interest
 PPM: constant(uint256) = 10**6
 WAD: constant(uint256) = 10**18
 CAP_UNIT: constant(uint256) = 10**24  # wad · ppm
-DUST: constant(uint256) = 10**18  # [USD wad] of all collateral at the mark, which holds up no legs
+DUST: constant(uint256) = 10**18  # [USD wad] of all collateral at the mark: holds up no legs
 SIGNED_RAY: constant(int256) = 10**27
 
 sureties: HashMap[uint256, uint256]  # 2·market + (1 where the shorts pay) -> packed word
