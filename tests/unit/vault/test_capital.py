@@ -294,3 +294,24 @@ def test_ring__above_the_last_bound__takes_no_more(world: World, held: int, is_t
     world.liquidator.resolve(loser)
     assert world.size(loser) == 0
     assert world.size(ring) == (held + 100 * is_taken) * WAD
+
+
+def test_redeem__from_a_ring_while_h_is_below_one__draws_the_claim_that_pays_it(
+    world: World,
+) -> None:
+    """All of the vault's capital is a claim on the ledger, worth h: half of it is half of that."""
+    till = Till(world)
+    shares = till.stake(world.vault, "staker", 10_000 * UNIT)
+    with world.as_owner():
+        world.vault.open_ring(BTC, 10_000 * USD)
+    world.vault.fill_ring(BTC)
+    till.account("saver", 10_000)
+    till.hole(5_000 * USD, till.account("winner"))
+    worth = world.vault.totalAssets()
+    assert 7_990 * UNIT < worth < 8_010 * UNIT
+    till.request_exit(world.vault, "staker", shares // 2)
+    till.wait(DELAYS[1])
+    till.rest()
+    paid = till.redeem(world.vault, "staker", shares // 2)
+    assert abs(paid - worth // 2) <= 2
+    assert abs(world.vault.totalAssets() - (worth - paid)) <= 2
