@@ -331,8 +331,11 @@ class Sender:
         """Checksummed."""
         return str(self._account.address)
 
-    def sign(self, to: str, data: bytes, gas: int | None = None) -> str:
+    def sign(self, to: str, data: bytes, gas: int | None = None, nonce: int | None = None) -> str:
         """A transaction as raw hex, taking the next nonce. Without `gas` the node estimates it.
+
+        Args:
+            nonce: of another one that it replaces.
 
         Raises:
             Reverted: the estimate says that it would fail.
@@ -343,7 +346,7 @@ class Sender:
         fields: Any = {
             "type": 2,
             "chainId": self._client.chain_id,
-            "nonce": self._next_nonce(),
+            "nonce": self._next_nonce() if nonce is None else nonce,
             "to": to,
             "value": 0,
             "data": to_hex(data),

@@ -29,6 +29,7 @@ NO_MARKET: constant(uint256) = 32  # the fund's bucket of interest
 PPM: constant(uint256) = 10**6
 WAD: constant(uint256) = 10**18
 CAP_UNIT: constant(uint256) = 10**24  # wad · ppm
+DUST: constant(uint256) = 10**18  # [USD wad] of all collateral at the mark: holds up no legs
 SIGNED_RAY: constant(int256) = 10**27
 
 sureties: HashMap[uint256, uint256]  # 2·market + (1 where the shorts pay) -> packed word
@@ -301,16 +302,20 @@ def _check_collateral(_book: IClearinghouse.Book):
     """
     @dev Collateral meets a debt before anyone else does. Where there is none (cash + sum of V >= 0, the haircuts
         alone made the account short), step 0 has nothing to sell for and closing leaves no hole: it goes on; so
-        it does where all there is has no known price, which step 0 waits for.
+        it does where all there is has no known price, which step 0 waits for, or is dust: nobody would buy it
+        for its discount, and legs would stay open past the aftermath for the sake of a wei. Such dust stays
+        with the account and counts at its best, like what has no known price.
     """
+    worth: uint256 = 0
     for holding: IRiskEngine.Holding in _book.holdings:
         haircut: uint256 = 0
         price: uint256 = 0
         state: uint256 = 0
         haircut, price, state = staticcall liquidation.ENGINE.collateral_terms(holding.token)
         if state & UNKNOWN == 0:
-            reasons._require(liquidation._debt_of(_book) == 0, reasons.COLLATERAL_FIRST)
-            return
+            worth += fixed_point._mul_div_up(holding.amount, price, WAD)
+    if worth > DUST or (worth != 0 and len(_book.legs) == 0):
+        reasons._require(liquidation._debt_of(_book) == 0, reasons.COLLATERAL_FIRST)
 
 
 @internal

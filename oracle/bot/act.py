@@ -2,9 +2,9 @@
 
 Liquidatable: buy its collateral (step 0) or part of a position (step 1), whichever pays more, if it
 pays more than its gas; start its auction where nothing pays yet. From the backstop on: resolve it
-(steps 2 and 3), whatever that costs; where collateral has to go first, buy it, or let the vault
-have what nobody wants for nothing. None but the purchases needs capital. Rewards are released to
-the bot when they are worth the gas.
+(steps 2 and 3), whatever that costs; where collateral has to go first, buy it, dust also without a
+profit, or let the vault have what nobody wants for nothing. None but the purchases needs capital.
+Rewards are released to the bot when they are worth the gas.
 
 How much the own account can carry is decided by the simulation. `Lens.max_trade` only names a size
 worth trying: it answers for trades, which are reduce-only after a jump, when takes are not.
@@ -47,6 +47,7 @@ from oracle.bot.rank import Short
 from oracle.chain import ChainError, Client, Function, Reverted, to_hex
 
 RELEASE_GAS: Final = 90_000
+DUST: Final = 100 * WAD  # [USD wad] of a token: hardly a discount of it pays for the gas
 WORTH: Final = 5  # times its gas that rewards are let pile up to
 TRIES: Final = 6  # halvings of a size that the own account is too small for
 
@@ -192,7 +193,9 @@ class Actor:
             return True
         if self._take_best(account, auction, with_legs=short.health.state < BACKSTOP):
             return True
-        if short.health.state >= BACKSTOP and self._give_away(account, auction):
+        if short.health.state >= BACKSTOP and (
+            self._clear_dust(account, auction) or self._give_away(account, auction)
+        ):
             return True
         return not is_running and self._free_of_charge("poke", account, auction)
 
@@ -244,7 +247,27 @@ class Actor:
             return False
         return any(self._take(account, auction, offer) for offer in best)
 
+    def _clear_dust(self, account: int, auction: int) -> bool:
+        """Buy collateral that is in the way, at no more than it is worth: a wei of it would keep
+        the account from being resolved until its price is nothing, long after the aftermath."""
+        *_, holdings = self._client.call(self._deployment.ledger, BOOK, account)
+        for token, _ in holdings:
+            offer = self._collateral(account, token)
+            if offer is None or offer.price * offer.size > DUST * WAD:
+                continue
+            key = Key(account, offer.step, token, auction)
+            args = (account, token, offer.size, self._own, offer.mark)
+            gas = self._simulate(key, TAKE_COLLATERAL, args)
+            if gas is not None:
+                profit = offer.gain_down(offer.size) - self._gas.usd_up(gas)
+                return self._put(Action(key, TAKE_COLLATERAL, args, offer.size, gas, profit))
+        return False
+
     def _collateral_offer(self, account: int, token: int) -> Offer | None:
+        offer = self._collateral(account, token)
+        return None if offer is None else self._worth(account, offer)
+
+    def _collateral(self, account: int, token: int) -> Offer | None:
         key = Key(account, "take_collateral", token, 0)
         try:
             answer = self._client.call(
@@ -255,9 +278,7 @@ class Actor:
             self._refuse(key, error.reason)
             return None
         terms = CollateralTerms(*answer)
-        return self._worth(
-            account, Offer("take_collateral", token, terms.most, 0, terms.price, mark, True)
-        )
+        return Offer("take_collateral", token, terms.most, 0, terms.price, mark, True)
 
     def _leg_offer(self, account: int, market: int, leg: int) -> Offer | None:
         """Of a position."""

@@ -54,7 +54,8 @@ class Key:
     """What an action is about.
 
     Attributes:
-        step: ``poke``, ``take_collateral``, ``take_last``, ``take``, ``resolve`` or ``release``.
+        step: ``poke``, ``take_collateral``, ``take_last``, ``take``, ``resolve``, ``release``, or
+            ``cancel`` of what was to pay.
         item: market or token; -1 where there is none.
         auction: block of the account's last auction event; 0 if there was none.
     """
@@ -193,12 +194,27 @@ class Journal:
         if written.rowcount != 1:
             raise BotError(f"The journal already has a {key.step} of that account on its way.")
 
+    def replace(self, key: Key, transaction: str, now: float) -> None:
+        """Another with higher fees, before it goes out. Either may be mined: both are open."""
+        self._db.execute(
+            "insert or replace into actions (account, step, item, auction, hash, sent, state)"
+            " values (?, ?, ?, ?, ?, ?, 'open')",
+            (*_columns(key), transaction, now),
+        )
+
     def settle(self, sent: Sent, state: str, block: int | None, reason: str | None = None) -> None:
-        """What became of it: ``done``, ``failed`` or ``dropped``."""
+        """What became of it: ``done``, ``failed`` or ``dropped``. If it was mined, no other of its
+        key can be any more."""
         self._db.execute(
             "update actions set state = ?, block = ?, reason = ? where id = ?",
             (state, block, reason, sent.id),
         )
+        if block is not None:
+            self._db.execute(
+                "update actions set state = 'dropped' where account = ? and step = ? and item = ?"
+                " and auction = ? and state = 'open'",
+                _columns(sent.key),
+            )
 
     def pending(self) -> list[Sent]:
         """Oldest first."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from eth_account.signers.local import LocalAccount
@@ -12,12 +12,16 @@ from eth_utils.crypto import keccak
 
 from oracle.bot.journal import Journal, Key, Sent
 from oracle.bot.logs import Log, usd
-from oracle.bot.protocol import short_id
-from oracle.chain import ChainError, Client, Function, Reverted, Sender, to_hex
+from oracle.bot.protocol import is_refusal, short_id
+from oracle.chain import ChainError, Client, Fees, Function, Reverted, Sender, to_hex
 
 MISSING_AFTER: Final = 60.0  # [s] a transaction that the node does not know is given up
-SLOW_AFTER: Final = 300.0  # [s] one that waits so long is mentioned
+SLOW_AFTER: Final = 30.0  # [s] one that waits so long is sent again with the fees of now
+LEAST_RISE: Final = (9, 8)  # of both fees, or nodes refuse a replacement
 GAS_ROOM: Final = (5, 4)
+PAID: Final = ("take", "take_collateral")
+PLAIN_GAS: Final = 21_000
+FEES: Final = ("maxFeePerGas", "maxPriorityFeePerGas")
 
 
 @dataclass(frozen=True)
@@ -133,12 +137,44 @@ class Live:
 
     def _look_for(self, sent: Sent) -> None:
         age = self._now() - sent.sent
-        if self._client.request("eth_getTransactionByHash", sent.hash) is not None:
+        waiting = self._client.request("eth_getTransactionByHash", sent.hash)
+        if waiting is not None:
             if age > SLOW_AFTER:
-                self._log.warning("waiting", **_values(sent), seconds=int(age))
+                self._raise_fees(sent, waiting)
         elif age > MISSING_AFTER:
             self._journal.settle(sent, "dropped", None)
             self._log.warning("dropped", **_values(sent))
+
+    def _raise_fees(self, sent: Sent, waiting: Mapping[str, Any]) -> None:
+        """Of one that fees left behind: all after it wait for its nonce. What was to pay is
+        cancelled, as its gas would eat the gain; a later round counts anew."""
+        before = Fees(*(int(waiting[key], 16) for key in FEES))
+        now = self._client.fees()
+        if now.most <= before.most:
+            self._log.warning("waiting", **_values(sent), gwei=before.most // 10**9)
+            return
+        fees = Fees(max(now.most, risen(before.most)), max(now.tip, risen(before.tip)))
+        key, to, data = sent.key, str(waiting["to"]), bytes.fromhex(waiting["input"][2:])
+        gas, nonce = int(waiting["gas"], 16), int(waiting["nonce"], 16)
+        if key.step in PAID:
+            key, to, data, gas = replace(key, step="cancel"), self._account.address, b"", PLAIN_GAS
+        raw = Sender(self._client, self._account, fees).sign(to, data, gas, nonce)
+        transaction = to_hex(keccak(bytes.fromhex(raw[2:])))
+        self._journal.replace(key, transaction, self._now())
+        try:
+            self._client.request("eth_sendRawTransaction", raw)
+        except ChainError as error:
+            if not is_refusal(error):
+                raise
+            self._log.warning("not replaced", **_values(sent), reason=str(error))
+            return
+        self._log.warning("replaced", **_values(sent), by=transaction, gwei=fees.most // 10**9)
+
+
+def risen(fee: int) -> int:
+    """The least that a node takes instead of a fee [wei]."""
+    more, than = LEAST_RISE
+    return -(-fee * more // than)
 
 
 def _values(sent: Sent) -> dict[str, Any]:

@@ -30,8 +30,8 @@ from oracle.feeds.bars import MAX_PRICE, FeedError
 REQUIRED = ("side", "notional", "leverage", "entry_price", "equity")
 OPTIONAL = ("market",)
 SIDES = {"long": True, "short": False}
-MAX_USD = 1e15
-"""Largest notional and equity of one account."""
+MAX_USD = 1e12
+"""Largest notional and equity of one account: cash in the contracts ends at 1e13."""
 MAX_SIZE = 2**111
 """Sizes stay below (wei): the contracts refuse to open more."""
 MAX_LEVERAGE = 1e4

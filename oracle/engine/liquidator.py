@@ -29,6 +29,7 @@ MIN_DEFICITS = (10**18, 10**24)  # [USD wad]
 MAX_REWARD = 10**19  # [USD wad]
 FEE_LIMIT = 666_666  # [ppm] of calm MMR_0
 WAITS = UNKNOWN | NO_NEW_RISK
+COLLATERAL_DUST = WAD  # [USD wad] of all collateral at the mark, which holds up no legs
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,9 +300,14 @@ class Liquidator:
         return frozenset(frozen)
 
     def _check_collateral(self, book: Book) -> None:
-        """Collateral of known price meets a debt before anyone else does."""
-        known = [h for h in book.holdings if not self.engine.collateral_terms(h.token)[2] & UNKNOWN]
-        require(not known or self._debt_of(book) == 0, "collateral first")
+        """Collateral of known price meets a debt before anyone else does; dust holds up no legs."""
+        worth = 0
+        for holding in book.holdings:
+            _, price, state = self.engine.collateral_terms(holding.token)
+            if not state & UNKNOWN:
+                worth += mul_div_ceil(holding.amount, price, WAD)
+        limit = COLLATERAL_DUST if book.legs else 0
+        require(worth <= limit or self._debt_of(book) == 0, "collateral first")
 
     def _deficit_of(self, case: Case, cash: int, *, is_all: bool) -> Usd:
         """D = max(0, -E) after the close.

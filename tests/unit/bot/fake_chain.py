@@ -84,6 +84,7 @@ class FakeChain(Client):
             for method, params in self.asked
             if method == "eth_sendRawTransaction"
             for data in [Transaction(params[0]).data]
+            if data
         ]
 
     # --- the client -------------------------------------------------------------------------------
@@ -136,7 +137,13 @@ class FakeChain(Client):
         return found
 
     def eth_sendRawTransaction(self, raw):
-        transaction = "0x" + keccak(bytes.fromhex(raw[2:])).hex()
+        """A node's pool: one transaction a nonce, replaced for an eighth more."""
+        transaction, new = "0x" + keccak(bytes.fromhex(raw[2:])).hex(), Transaction(raw)
+        for known, old in [(t, Transaction(r)) for t, r in self.pool.items() if r != "0x"]:
+            if known != transaction and old.nonce == new.nonce:
+                if min(new.most * 8 - old.most * 9, new.tip * 8 - old.tip * 9) < 0:
+                    raise ChainError("The node refused: replacement transaction underpriced.")
+                del self.pool[known]
         self.pool[transaction] = raw
         return transaction
 
@@ -151,7 +158,10 @@ class FakeChain(Client):
             number, _ = self.mined[transaction]
             call = {"from": KEY.address, "to": LIQUIDATOR, "input": p.RESOLVE.encode(TRADER)}
             return {**call, "input": "0x" + call["input"].hex(), "blockNumber": hex(number)}
-        return {"hash": transaction} if transaction in self.pool else None
+        raw = self.pool.get(transaction)
+        if raw is None or raw == "0x":
+            return None if raw is None else {"hash": transaction}
+        return Transaction(raw).as_node_says(transaction)
 
     def eth_estimateGas(self, params):
         self.eth_call(params, "latest")
@@ -229,6 +239,19 @@ class Transaction:
         self.to = "0x" + bytes(fields["to"]).hex()
         self.nonce = fields["nonce"]
         self.gas = fields["gas"]
+        self.most = fields["maxFeePerGas"]
+        self.tip = fields["maxPriorityFeePerGas"]
+
+    def as_node_says(self, transaction):
+        return {
+            "hash": transaction,
+            "to": self.to,
+            "input": "0x" + self.data.hex(),
+            "nonce": hex(self.nonce),
+            "gas": hex(self.gas),
+            "maxFeePerGas": hex(self.most),
+            "maxPriorityFeePerGas": hex(self.tip),
+        }
 
 
 IDENTITY = f"31337:{LEDGER}:{KEY.address}"

@@ -163,6 +163,40 @@ def test_collateral__for_nothing__is_taken():
     assert acted(chain)[0][0] == "take_collateral"
 
 
+def in_the_way(size):
+    """A bankrupt account with collateral that has no discount yet."""
+    chain = sinking(state=4)
+    chain.refuse["resolve"] = "collateral first"
+    chain.holdings[TRADER] = {TOKEN: size}
+    chain.collateral[TRADER, TOKEN] = (size, 2_000 * WAD, 0, 5_000 * WAD, 0)
+    return chain
+
+
+@pytest.mark.parametrize("size", [1, WAD // 20])
+def test_collateral__dust_in_the_way_of_a_resolution__is_bought_at_its_price(size):
+    assert acted(in_the_way(size)) == [
+        ("take_collateral", (TRADER, TOKEN, size, OWN, 2_000 * WAD)),
+    ]
+
+
+def test_collateral__more_than_dust__waits_for_its_discount():
+    assert [name for name, _ in acted(in_the_way(WAD // 20 + 1))] == ["poke"]
+
+
+def test_collateral__dust_of_an_account_above_the_backstop__waits_for_its_discount():
+    chain = in_the_way(1)
+    chain.terms.clear()
+    chain.health[TRADER] = (900 * WAD, 1_000 * WAD, 2)
+    assert [name for name, _ in acted(chain)] == ["poke"]
+
+
+def test_collateral__dust_that_the_own_account_cannot_buy__is_given_to_the_vault_in_the_end():
+    chain = in_the_way(1)
+    chain.refuse["take_collateral"] = "not owner"
+    del chain.refuse["take_last"]
+    assert acted(chain) == [("take_last", (TRADER, TOKEN))]
+
+
 def unwanted():
     """Collateral has to go first, and the bot has no capital."""
     chain = sinking(state=4)

@@ -5,7 +5,17 @@ import pytest
 from oracle.bot.errors import BotError
 from oracle.bot.journal import Journal, Key
 from oracle.chain import ChainError
-from tests.unit.bot.fake_chain import IDENTITY, LONG, TRADER, WAD, bot_of, sinking
+from tests.unit.bot.fake_chain import (
+    IDENTITY,
+    KEY,
+    LONG,
+    OTHER,
+    TRADER,
+    WAD,
+    Transaction,
+    bot_of,
+    sinking,
+)
 
 TAKE = Key(TRADER, "take", LONG, 0)
 
@@ -98,6 +108,91 @@ def test_what_failed__is_logged_with_its_reason_and_tried_again(path, caplog):
     chain.refuse.clear()
     one_round(chain, path)
     assert len(chain.sent) == 2
+
+
+def only(chain):
+    """What is in the pool."""
+    (raw,) = chain.pool.values()
+    return Transaction(raw)
+
+
+def test_base_fee_times_a_hundred__what_waits_is_sent_again_with_its_nonce(path):
+    """GAS-3: the bot does not wait for fees to come down, and all behind it with it."""
+    chain = sinking(state=3)
+    one_round(chain, path)
+    before = only(chain)
+    chain.gas_price *= 100
+    assert one_round(chain, path, later=29)["open"] == 1
+    assert only(chain).most == before.most
+    assert one_round(chain, path, later=31)["open"] == 2
+    after = only(chain)
+    assert (after.most, after.nonce) == (100 * before.most, before.nonce)
+    assert (after.to, after.data, after.gas) == (before.to, before.data, before.gas)
+    chain.mine()
+    chain.health[TRADER] = (WAD, 0, 0)
+    assert one_round(chain, path) == {"open": 0, "done": 1, "failed": 0, "dropped": 1}
+
+
+def test_base_fee_a_little_higher__rises_by_an_eighth_as_nodes_demand(path):
+    chain = sinking(state=3)
+    one_round(chain, path)
+    before = only(chain)
+    chain.gas_price = chain.gas_price * 101 // 100
+    one_round(chain, path, later=31)
+    assert only(chain).most == -(-before.most * 9 // 8)
+
+
+def test_base_fee_as_before__what_waits_is_left(path, caplog):
+    chain = sinking(state=3)
+    one_round(chain, path)
+    assert one_round(chain, path, later=1_000)["open"] == 1
+    assert len(chain.sent) == 1
+    assert "event=waiting" in caplog.text
+
+
+def test_base_fee__a_take_is_cancelled_and_counted_anew(path):
+    """Its gas would eat the gain."""
+    chain = sinking()
+    one_round(chain, path)
+    before = only(chain)
+    chain.gas_price *= 100
+    assert one_round(chain, path, later=31)["open"] == 2
+    after = only(chain)
+    assert (after.to, after.data, after.nonce) == (KEY.address.lower(), b"", before.nonce)
+    chain.mine()
+    chain.gas_price //= 100
+    assert one_round(chain, path, later=61) == {"open": 1, "done": 1, "failed": 0, "dropped": 1}
+    assert [name for name, _ in chain.sent] == ["take", "take"]
+
+
+def test_base_fee__a_replacement_that_the_node_refuses__does_not_stop_the_round(path, monkeypatch):
+    chain = sinking(state=3)
+    chain.mine(("configured", OTHER))
+    one_round(chain, path)
+    chain.gas_price *= 100
+    chain.health[OTHER] = (0, WAD, 3)
+    send = chain.eth_sendRawTransaction
+
+    def poor(raw):
+        if Transaction(raw).nonce == 0:
+            raise ChainError("The node refused: insufficient funds.")
+        return send(raw)
+
+    monkeypatch.setattr(chain, "eth_sendRawTransaction", poor)
+    one_round(chain, path, later=31)
+    assert [args for _, args in chain.sent][-1] == (OTHER,)
+
+
+def test_base_fee__the_old_one_is_mined_all_the_same(path):
+    chain = sinking(state=3)
+    one_round(chain, path)
+    ((first, raw),) = chain.pool.items()
+    chain.gas_price *= 100
+    one_round(chain, path, later=31)
+    chain.pool = {first: raw}
+    chain.mine()
+    chain.health[TRADER] = (WAD, 0, 0)
+    assert one_round(chain, path) == {"open": 0, "done": 1, "failed": 0, "dropped": 1}
 
 
 def test_reorg__what_was_mined_and_is_in_the_pool_again__is_waited_for(path):

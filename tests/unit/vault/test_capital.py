@@ -6,14 +6,25 @@ import boa
 import pytest
 
 from tests.support.compiled import load
-from tests.support.world import BTC, DELAYS, ETH, SETTLEMENT, UNIT, USD, WAD, World, address_of
+from tests.support.world import (
+    BACKSTOP,
+    BTC,
+    DELAYS,
+    ETH,
+    SETTLEMENT,
+    UNIT,
+    USD,
+    WAD,
+    World,
+    address_of,
+)
 from tests.unit.fund.till import Till
 
 
 def ring_with(world: World, size: int, usd: int = 10_000, market: int = BTC) -> int:
     """A ring with a position, handed over at the mark."""
     ring = Till(world).ring(market, usd)
-    giver, other = world.open("seller", 10**6), world.open("other", 10**6)
+    giver, other = world.open("seller", 10**7), world.open("other", 10**7)
     world.trade(giver, other, size, market)
     with world.as_liquidator():
         world.ledger.take_over(giver, ring, market, size, world.mark(market), 0)
@@ -53,6 +64,16 @@ def test_fill_ring__while_accounts_are_short__refused(world: World) -> None:
         world.vault.open_ring(BTC, USD)
     with boa.reverts("insolvent"):
         world.vault.fill_ring(BTC)
+
+
+def test_fill_ring__what_came_back__may_be_given_again(world: World) -> None:
+    """`given` is net: a ring that was drained for a while is not lost for good."""
+    ring = Till(world).ring(BTC, 10_000)
+    for target in (4_000, 10_000):
+        with world.as_owner():
+            world.vault.set_target(BTC, target * USD)
+        (world.vault.drain_ring if target == 4_000 else world.vault.fill_ring)(BTC)
+        assert world.cash(ring) == target * USD == world.vault.ring_of(BTC).given
 
 
 @pytest.mark.parametrize("over", [-1, 0, 1, 5_000 * UNIT])
@@ -97,7 +118,7 @@ def test_redeem__draws_on_flat_rings_and_leaves_those_with_positions(world: Worl
             vault.open_ring(market, usd * USD)
         vault.fill_ring(market)
     ring, flat = (int(vault.ring_of(m).account) for m in (BTC, ETH))
-    giver, other = world.open("seller", 10**6), world.open("other", 10**6)
+    giver, other = world.open("seller", 10**7), world.open("other", 10**7)
     world.trade(giver, other, WAD // 100)
     with world.as_liquidator():
         world.ledger.take_over(giver, ring, BTC, WAD // 100, world.mark(BTC), 0)
@@ -259,3 +280,38 @@ def test_positions_of_a_ring__cannot_be_opened_by_anyone(world: World) -> None:
         ):
             with boa.reverts("not your account"):
                 call()
+
+
+@pytest.mark.parametrize(("held", "is_taken"), [(300, True), (460, False)])
+def test_ring__above_the_last_bound__takes_no_more(world: World, held: int, is_taken: bool) -> None:
+    """The table ends at 10 million USD: what nobody may open, the vault is not handed either."""
+    ring = ring_with(world, held * WAD, 20_000_000)
+    loser = world.open("loser", 10**7)
+    world.trade(loser, world.open("third", 10**7), 100 * WAD)
+    world.set_cash(loser, world.health(loser, 0).requirement)
+    while world.liquidator.state(loser) < BACKSTOP:
+        world.tick(p0=world.mark(BTC) * 998 // 1_000)
+    world.liquidator.resolve(loser)
+    assert world.size(loser) == 0
+    assert world.size(ring) == (held + 100 * is_taken) * WAD
+
+
+def test_redeem__from_a_ring_while_h_is_below_one__draws_the_claim_that_pays_it(
+    world: World,
+) -> None:
+    """All of the vault's capital is a claim on the ledger, worth h: half of it is half of that."""
+    till = Till(world)
+    shares = till.stake(world.vault, "staker", 10_000 * UNIT)
+    with world.as_owner():
+        world.vault.open_ring(BTC, 10_000 * USD)
+    world.vault.fill_ring(BTC)
+    till.account("saver", 10_000)
+    till.hole(5_000 * USD, till.account("winner"))
+    worth = world.vault.totalAssets()
+    assert 7_990 * UNIT < worth < 8_010 * UNIT
+    till.request_exit(world.vault, "staker", shares // 2)
+    till.wait(DELAYS[1])
+    till.rest()
+    paid = till.redeem(world.vault, "staker", shares // 2)
+    assert abs(paid - worth // 2) <= 2
+    assert abs(world.vault.totalAssets() - (worth - paid)) <= 2

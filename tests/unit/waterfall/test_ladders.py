@@ -83,6 +83,19 @@ def test_insurance__exactly_enough_and_a_wei_short(rooms: Rooms, short: int) -> 
     assert whole.socialised == 0
 
 
+@pytest.mark.parametrize(("short", "begun"), [(0, 0), (100 * USD, 0), (100 * USD + 1, 1)])
+def test_aftermath__begins_only_for_what_the_bucket_does_not_cover(
+    rooms: Rooms, short: int, begun: int
+) -> None:
+    """A deficit of 500 that is insured down to min_deficit, 100, freezes nobody's market."""
+    account = bankrupt(rooms, 1, MARK)
+    rooms.bucket(0, DEFICIT - short)
+    before = rooms.stage.engine.aftermaths(0)
+    _, whole = rooms.resolve(account)
+    assert whole.insured == DEFICIT - short
+    assert rooms.stage.engine.aftermaths(0) - before == begun
+
+
 @pytest.mark.parametrize("short", [-2, -1, 0, 1, 2])
 def test_ceiling__of_the_charge__around_what_is_due(rooms: Rooms, short: int) -> None:
     stage = rooms.stage
@@ -93,6 +106,27 @@ def test_ceiling__of_the_charge__around_what_is_due(rooms: Rooms, short: int) ->
     assert whole.deficit == sure + short
     assert whole.charged == sure + min(0, short)
     assert whole.socialised == max(0, short)
+
+
+@pytest.mark.parametrize("deficit", [1, 2, 500 * USD + 1, 997 * USD - 1])
+def test_split_by_loss__the_last_losing_market_takes_the_rounding(
+    rooms: Rooms, deficit: int
+) -> None:
+    """Three losing legs and a winning one after them: sum of D_m = D, and nothing is socialised
+    for the sake of a wei. Losses 600, 700 and 910 of W = 2,210; D_0 = floor(D·600/2,210)."""
+    stage = rooms.stage
+    account = rooms.book({0: 10 * WAD, 1: 10 * WAD, 2: 10 * WAD, 3: WAD}, 10_000)
+    for market, fall in enumerate((60, 70, 91, -5)):
+        stage.engine.set_mark(market, MARK - fall * USD)
+        stage.engine.set_state(market, AFTERMATH)
+        stage.engine.set_reference(market, MARK, 2)
+    rooms.set_cash(account, 2_205 * USD - deficit)
+    legs, whole = rooms.resolve(account)
+    losses = [600 * USD, 700 * USD, 910 * USD, 0]
+    assert [leg.loss for leg in legs] == losses
+    shares = [deficit * loss // (2_210 * USD) for loss in losses[:2]]
+    assert [leg.deficit for leg in legs] == [*shares, deficit - sum(shares), 0]
+    assert (whole.deficit, whole.charged, whole.socialised) == (deficit, deficit, 0)
 
 
 @pytest.mark.parametrize("cash", [-2, -1, 0, 1])
@@ -263,6 +297,39 @@ def test_many_deleveragings__k_grows_and_the_side_still_conserves(rooms: Rooms) 
         _, whole = rooms.resolve(account)
         assert whole.deficit == 1 == whole.insured + whole.charged + whole.socialised
         assert 0 <= rooms.dust(*people) - dust <= (round + 1) * DUST
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_k_at_its_largest__the_highest_price_there_is(rooms: Rooms, side: int) -> None:
+    """At 1e9 USD each cut of a half moves half of A·P into K, until hardly an A is left: |K| comes
+    to 2^119, the most that cuts alone make of it. Who remains is paid by it, to the wei."""
+    stage = rooms.stage
+    price = 10**9 * USD
+    stage.engine.set_mark(0, price)
+    stage.deposit(stage.maker, 10**12)
+    holder = stage.account("maker", cash=10**11)
+    stage.trade(holder, stage.maker, side * 8 * WAD, 0, price)
+    people, dust = [holder], rooms.dust(holder)
+    for round in range(1, 9):
+        loser = stage.account("trader", cash=10**10)
+        stage.trade(loser, stage.maker, side * 8 * WAD, 0, price)
+        rooms.set_cash(loser, -1)
+        people.append(loser)
+        before = stage.margin(stage.maker, 1)[0]
+        (leg,), whole = rooms.resolve(loser)
+        assert not leg.taken
+        assert whole.deficit == 1 == whole.charged + whole.socialised
+        assert 0 <= before - stage.margin(stage.maker, 1)[0] - whole.charged <= DUST
+        assert 0 <= rooms.dust(*people) - dust <= round * DUST
+    word = stage.ledger.cut_word(int(side > 0))
+    scale, credit = word >> 160, abs(word % 2**160 - (word >> 159 & 1) * 2**160)
+    assert scale <= 10**27 // 2**8
+    assert 2**119 < credit < 2**120
+    assert abs(stage.size(stage.maker)) - 8 * WAD in range(10)
+    stage.trade(stage.maker, holder, side * 8 * WAD, 0, price)
+    assert abs(stage.size(stage.maker)) < 10
+    assert stage.size(holder) == 0
+    assert 0 <= rooms.dust(*people) - dust <= 10 * DUST
 
 
 # --- self-service --------------------------------------------------------------------------------

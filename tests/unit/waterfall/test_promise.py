@@ -9,22 +9,27 @@ the holes are resolved, it is false: a counterexample is found.
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from oracle.engine import prices
 from oracle.engine.auctions import State
 from oracle.engine.clearinghouse import CROSS, ISOLATED
+from oracle.engine.effective_time import SETTLING
 from oracle.engine.margin import Basis
-from oracle.engine.units import WAD, Refused
+from oracle.engine.units import SETTLEMENT_TOKEN, WAD, Refused
 from tests.support.cash import move_twin_cash
 from tests.unit.engine_twin.world import BANK
 from tests.unit.engine_twin.world import World as Twin
 
 MARKET = 0
 START = 100 * WAD
+WAD_PER_UNIT = 10**12
 DUST = 10**12  # [USD wad] more than the gap reserve of all deleveragings of a run
 
 
@@ -37,6 +42,8 @@ class Market:
     resolved: int = 0
     charged: int = 0
     broken: list[str] = field(default_factory=list)
+    let_through: int = 0  # attempts to come in or to take money out
+    refusals: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -94,11 +101,15 @@ class Market:
     def run(self, breach: str) -> None:
         self.twin.move(MARKET, self.rng.choice([-1, 1]) * self.rng.randint(10_000, 600_000))
         self.moved = abs(self.twin.mark(MARKET) - START)
+        self.is_settling = bool(self.p.engine.quote(MARKET).state & SETTLING)
         self.bankrupt = {a for a in self.people if self.equity(a) < 0}
         if breach == "entry":
             self.let_in()
         elif breach == "withdrawal":
             self.let_out()
+        elif breach == "attempts":
+            self.try_in()
+            self.try_out()
         for _ in range(len(self.people)):
             self.reduce()
             self.resolve_all()
@@ -161,6 +172,39 @@ class Market:
             if initial.equity > initial.requirement:
                 move_twin_cash(self.p.ledger, account, BANK, initial.equity - initial.requirement)
 
+    # --- through the protocol's own verbs -----------------------------------------------------
+
+    def try_in(self) -> None:
+        """Winners sell to newcomers, who then keep no more than they must."""
+        for account in list(self.people):
+            size = self.twin.size(account, MARKET)
+            if account in self.bankrupt or size == 0 or self.equity(account) < 0:
+                continue
+            newcomer = 1_000 + account
+            self.p.open_account(newcomer, CROSS)
+            self.twin.fund(newcomer, 10**6)
+            if self.tried(self.p.trade, newcomer, account, MARKET, size, self.twin.mark(MARKET)):
+                self.people.append(newcomer)
+
+    def try_out(self) -> None:
+        """Everybody withdraws what he may."""
+        for account in self.people:
+            initial = self.p.margin(Basis.INITIAL, account)
+            cash = self.p.ledger.book(account).cash
+            units = min(initial.equity - initial.requirement, cash) // WAD_PER_UNIT
+            if units > 0:
+                self.tried(self.p.withdraw, account, SETTLEMENT_TOKEN, units, account)
+
+    def tried(self, verb: Callable[..., object], *args: int) -> bool:
+        """Whether it was let through; why not, otherwise."""
+        try:
+            verb(*args)
+        except Refused as refusal:
+            self.refusals[str(refusal)] += 1
+            return False
+        self.let_through += 1
+        return True
+
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
@@ -186,3 +230,37 @@ def test_promise__with_settling_off__a_counterexample_is_found(breach: str) -> N
     assert charged > 20, "and charges"
     assert "somebody else is bankrupted" in broken
     assert "a charge is less than its deficit" in broken
+
+
+def attempts(seed: int) -> Market:
+    """Everybody tries to come in or to leave between the move and the resolutions."""
+    market = Market(seed)
+    market.run("attempts")
+    return market
+
+
+def test_promise__whoever_tries_to_come_in_or_leave__is_refused_and_it_holds() -> None:
+    refused = 0
+    for seed in range(60):
+        market = attempts(seed)
+        assert market.broken == []
+        if not market.is_settling:  # less than MMR_0: nobody who had MM is bankrupt
+            assert not market.bankrupt
+            continue
+        assert market.let_through == 0
+        assert set(market.refusals) <= {"settling", "reduce only"}
+        refused += sum(market.refusals.values())
+    assert refused > 200
+
+
+def test_promise__the_same_with_the_aftermath_switched_off__is_false(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is told that the market settles; P_ref and all else are as they were."""
+    monkeypatch.setattr(prices, "AFTERMATH", 0)
+    markets = [attempts(seed) for seed in range(60)]
+    assert sum(market.let_through for market in markets) > 200
+    broken = [what for market in markets for what in market.broken]
+    assert "somebody else is bankrupted" in broken
+    assert "a charge is less than its deficit" in broken
+    assert "a winner is cut at a price worse than before the move" in broken

@@ -68,6 +68,21 @@ def test_reward__is_the_least_of_its_bounds(world: World, over: int) -> None:
     assert world.cash(account) == equity - reward
 
 
+@pytest.mark.parametrize("share", [1_030_000, 1_300_000])
+def test_reward__of_a_short__is_counted_at_its_entry(world: World, share: int) -> None:
+    """What opening paid in fees bounds it, however far the mark has risen since."""
+    with_reward(world, 10**19)
+    other, account = world.open("long", 100_000), world.open("short", 700)
+    world.trade(other, account, WAD)
+    price = 20_000 * WAD * share // PPM
+    world.tick(p0=price)
+    while world.mark(BTC) != price:
+        world.tick()
+    natural = expected(world, 20_000 * WAD, 20_000 * WAD, 10**19)
+    assert world.liquidator.reward_of(account) == natural
+    assert resolve(world, account)[1] == natural
+
+
 @pytest.mark.parametrize("equity", [-1, 0, 1])
 def test_reward__of_an_account_with_nothing__is_added_to_d(world: World, equity: int) -> None:
     with_reward(world, USD)
