@@ -184,7 +184,9 @@ def self_check(client: Client, deployment: Deployment, markets: Mapping[str, int
     Raises:
         DaemonError: something else is there. Naming the first.
     """
-    chain = int(client.request("eth_chainId"), 16)
+    answer = client.request("eth_chainId")
+    with client.sense():
+        chain = int(answer, 16)
     if chain != deployment.chain_id:
         what = f"The deployment is on chain {deployment.chain_id}, the node on chain {chain}."
         raise DaemonError(what, Exit.SELF_CHECK)
