@@ -6,8 +6,10 @@ nonces, so that many transactions can be on their way at once.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -20,10 +22,14 @@ from eth_abi.exceptions import DecodingError
 from eth_account.signers.local import LocalAccount
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
+from urllib3.exceptions import HTTPError
 
 ERROR_STRING: Final = bytes.fromhex("08c379a0")  # Error(string)
 PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
 POLL: Final = 0.05  # [s] between two looks for a receipt
+PIECE: Final = 2**16  # bytes of an answer read at a time
+MAX_BODY: Final = 32 * 2**20
+NONSENSE: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
 class ChainError(Exception):
@@ -132,6 +138,10 @@ class Client:
     """A node's JSON-RPC. Every answer is checked to be one, and to belong to its question."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
+        """
+        Args:
+            timeout: [s] of one question, to the last byte of its answer.
+        """
         self.url = url
         self._timeout = timeout
         self._session = requests.Session()
@@ -146,7 +156,20 @@ class Client:
     @cached_property
     def chain_id(self) -> int:
         """Asked once."""
-        return int(self.request("eth_chainId"), 16)
+        with self.sense():
+            return int(self.request("eth_chainId"), 16)
+
+    @contextmanager
+    def sense(self) -> Iterator[None]:
+        """What is read here is the node's: where it cannot be read, the answer is none.
+
+        Raises:
+            Unreachable: instead of what reading nonsense raises.
+        """
+        try:
+            yield
+        except (*NONSENSE, DecodingError):
+            raise self._nonsense() from None
 
     def request(self, method: str, *params: Any) -> Any:
         """One request; its result.
@@ -186,11 +209,13 @@ class Client:
 
     def head(self) -> Head:
         """The latest block."""
-        return Head.from_block(self.request("eth_getBlockByNumber", "latest", False))
+        with self.sense():
+            return Head.from_block(self.request("eth_getBlockByNumber", "latest", False))
 
     def code_hash(self, address: str) -> str:
         """keccak of the code at an address."""
-        return to_hex(keccak(bytes.fromhex(self.request("eth_getCode", address, "latest")[2:])))
+        with self.sense():
+            return to_hex(keccak(bytes.fromhex(self.request("eth_getCode", address, "latest")[2:])))
 
     def nonces(self, address: str) -> tuple[int, int]:
         """Of the next transaction: after what is mined, and after what is known to wait as well."""
@@ -199,7 +224,8 @@ class Client:
         for answer in (latest, pending):
             if isinstance(answer, ChainError):
                 raise answer
-        return int(latest, 16), int(pending, 16)
+        with self.sense():
+            return int(latest, 16), int(pending, 16)
 
     def call(
         self,
@@ -215,7 +241,9 @@ class Client:
             Reverted: with the contract's reason.
         """
         call = Call(to, function, args, sender)
-        return _outputs(function, self.request("eth_call", call.params, block))
+        answer = self.request("eth_call", call.params, block)
+        with self.sense():
+            return _outputs(function, answer)
 
     def call_many(self, calls: Sequence[Call]) -> list[Any]:
         """Ask in one round trip; where a contract refused, its `Reverted`."""
@@ -237,12 +265,14 @@ class Client:
         for answer in (block, *answers):
             if isinstance(answer, ChainError):
                 raise answer
-        found = [_outputs(c.function, a) for c, a in zip(calls, answers, strict=True)]
-        return Head.from_block(block), found
+        with self.sense():
+            found = [_outputs(c.function, a) for c, a in zip(calls, answers, strict=True)]
+            return Head.from_block(block), found
 
     def block_time(self) -> int:
         """Of the latest block [s]."""
-        return int(self.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        with self.sense():
+            return int(self.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def fees(self) -> Fees:
         """What one unit of gas costs now, with room for the base fee to double."""
@@ -273,9 +303,11 @@ class Client:
     def reason_of(self, transaction: str) -> str:
         """Why a mined transaction failed, found by asking again on the block before it."""
         sent = self.request("eth_getTransactionByHash", transaction)
-        params = {"from": sent["from"], "to": sent["to"], "data": sent["input"]}
+        with self.sense():
+            params = {"from": sent["from"], "to": sent["to"], "data": sent["input"]}
+            before = hex(int(sent["blockNumber"], 16) - 1)
         try:
-            self.request("eth_call", params, hex(int(sent["blockNumber"], 16) - 1))
+            self.request("eth_call", params, before)
         except Reverted as error:
             return error.reason
         return "no reason that shows when asked again"
@@ -285,24 +317,19 @@ class Client:
 
     def _post(self, body: Any) -> Any:
         try:
-            response = self._session.post(self.url, json=body, timeout=self._timeout)
-            if response.status_code >= 400:
-                return self._answer_of(response)
-            return response.json()
-        except requests.JSONDecodeError:
-            raise self._nonsense() from None
+            status, text = post(self._session, self.url, body, self._timeout)
         except (requests.RequestException, OSError, ValueError) as error:
             raise self._unreachable(error) from None
-
-    def _answer_of(self, response: requests.Response) -> Any:
-        """Some nodes refuse with an HTTP status and say why in JSON."""
         try:
-            answer = response.json()
-        except ValueError:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
             answer = None
-        if response.status_code < 429 and isinstance(answer, dict | list):
-            return answer
-        raise Unreachable(f"The node at {self.name} answered with status {response.status_code}.")
+        # Some nodes refuse with an HTTP status and say why in JSON.
+        if status >= 429 or (status >= 400 and not isinstance(answer, dict | list)):
+            raise Unreachable(f"The node at {self.name} answered with status {status}.")
+        if answer is None:
+            raise self._nonsense()
+        return answer
 
     def _nonsense(self) -> Unreachable:
         return Unreachable(f"The node at {self.name} sent something that is no answer.")
@@ -311,6 +338,27 @@ class Client:
         if isinstance(error, requests.Timeout):
             return Unreachable(f"The node at {self.name} did not answer in time.")
         return Unreachable(f"No node answers at {self.name}.")
+
+
+def post(session: requests.Session, url: str, body: Any, timeout: float) -> tuple[int, bytes]:
+    """JSON sent, status and body of the answer.
+
+    A time-out of `requests` begins anew with every byte: here one that drips is late as well.
+
+    Raises:
+        requests.RequestException, OSError: no whole answer within `timeout` seconds of its
+            beginning, or a longer one than anybody needs.
+    """
+    with session.post(url, json=body, timeout=timeout, stream=True) as response:
+        end, text = time.monotonic() + timeout, bytearray()
+        try:
+            while piece := response.raw.read1(PIECE, decode_content=True):
+                text += piece
+                if time.monotonic() > end or len(text) > MAX_BODY:
+                    raise requests.Timeout
+        except HTTPError as error:
+            raise requests.ConnectionError(str(error)) from None
+        return response.status_code, bytes(text)
 
 
 class Sender:

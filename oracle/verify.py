@@ -49,6 +49,19 @@ SCHEMA: Final = "plimsoll.push.v1"
 PUSH: Final = Function("push(bytes32,uint256,uint256[],(uint256,uint256,uint256)[])")
 SETTINGS: Final = Function("SETTINGS()", ("address",))
 LINE_OF: Final = Function("line_of(uint256)", (f"({','.join(['uint256'] * 7)})",))
+TOKENS: Final = 32  # asset id of collateral token 0
+PUSH_RULES: Final = Function("push_rules()", (f"({','.join(['uint256'] * 7)})",))
+BRACKETS: Final = Function("brackets(uint256)", (f"({','.join(['uint256'] * 5)})[]",))
+BOUNDS: Final = (
+    "severity_up",
+    "severity_down",
+    "depth_fall",
+    "depth_rise",
+    "min_delay",
+    None,  # max_age bounds no step
+    "depth_min",
+)
+"""What `push_rules` returns, as limits are named."""
 HOUR: Final = 3_600
 LATEST_WINDOWS: Final = 2  # a push may be mined in the hour after the one it was made in
 
@@ -225,7 +238,7 @@ def verify_report(report: Mapping[str, Any], sources: Mapping[str, Source]) -> V
                 for key in ("input_hash", "need", "asked", "pushed")
             ]
         checks.append(Check("inputs", report["inputs"], "0x" + inputs_hash(hashes).hex()))
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
         if isinstance(error, RiskError | FeedError):
             raise
         raise VerifyError(f"The report is damaged ({type(error).__name__}: {error}).") from None
@@ -276,6 +289,41 @@ def verify_calldata(calldata: bytes, report: Mapping[str, Any]) -> Verdict:
         )
         for line in push.lines
     ]
+    return Verdict(tuple(checks))
+
+
+def verify_terms(report: Mapping[str, Any], client: Client, sent: Mapping[str, Any]) -> Verdict:
+    """Whether what a report takes as given is what the chain had before the push: of each asset
+    the line, the steward's bounds and the rates of bracket 0.
+
+    Without it a report may bring a table or bounds of its own, from which anything follows.
+
+    Raises:
+        ChainError: the node does not keep the state of that block.
+        VerifyError: the report is damaged.
+    """
+    parent = hex(int(sent["blockNumber"], 16) - 1)
+    settings = client.call(sent["to"], SETTINGS, block=parent)
+    rules = client.call(settings, PUSH_RULES, block=parent)
+    bounds = {name: int(value) for name, value in zip(BOUNDS, rules, strict=True) if name}
+    checks = []
+    try:
+        for line in report["lines"]:
+            asset, name, table = line["asset"], line["symbol"], line["calibration"]["schedule"]
+            row = client.call(settings, LINE_OF, asset, block=parent)
+            before = {key: line["before"][key] for key in ("severity", "depth")}
+            limits = {key: line["limits"][key] for key in bounds}
+            checks += [
+                Check(f"{name}.before", before, {"severity": int(row[0]), "depth": int(row[1])}),
+                Check(f"{name}.limits", limits, bounds),
+            ]
+            if line["kind"] != "token" and asset >= TOKENS:
+                continue  # collateral that has a market's severity, under that market's table
+            rates = client.call(settings, BRACKETS, asset, block=parent)[0][3:5]
+            voted = [table["calm_mmr"][0], table["storm_mmr"][0]]
+            checks.append(Check(f"{name}.rates", voted, [int(rate) for rate in rates]))
+    except (LookupError, TypeError) as error:
+        raise VerifyError(f"The report is damaged ({type(error).__name__}: {error}).") from None
     return Verdict(tuple(checks))
 
 
@@ -402,8 +450,7 @@ def verify(
         elif rpc is None:
             raise VerifyError("A transaction is read from a node: name it with --rpc.")
         elif path is not None:
-            sent = Client(rpc).request("eth_getTransactionByHash", what)
-            verdict = _of_sent(_calldata(sent, what), _read(path), data)
+            verdict = _of_sent(Client(rpc), what, _read(path), data)
         else:
             verdict = _of_transaction(Client(rpc), what, data, calibration, assets)
     except (VerifyError, ChainError, FeedError, RiskError) as error:
@@ -424,9 +471,12 @@ def _of_report(report: dict[str, Any], data: Path) -> Verdict:
     return verify_report(report, _sources(symbols, data))
 
 
-def _of_sent(calldata: bytes, report: dict[str, Any], data: Path) -> Verdict:
-    recomputed = _of_report(report, data)
-    return Verdict((*verify_calldata(calldata, report).checks, *recomputed.checks))
+def _of_sent(client: Client, hash_: str, report: dict[str, Any], data: Path) -> Verdict:
+    sent = client.request("eth_getTransactionByHash", hash_)
+    calldata = _calldata(sent, hash_)
+    recomputed = _of_report(report, data).checks
+    terms = verify_terms(report, client, sent).checks
+    return Verdict((*verify_calldata(calldata, report).checks, *terms, *recomputed))
 
 
 def _of_transaction(

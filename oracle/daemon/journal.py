@@ -257,6 +257,18 @@ class Journal:
         ).fetchone()
         return None if row is None else (row[0], row[1], json.loads(row[2]))
 
+    def asked(self, asset: int) -> tuple[int, int] | None:
+        """Severity and depth asked for by the last push with a line of the asset [ppm]."""
+        row = self._db.execute(
+            "select json_extract(body, ?) from entries where kind = 'push' and step = 'signed'"
+            " and json_extract(body, ?) is not null order by id desc limit 1",
+            (f'$.asked."{asset}"', f'$.asked."{asset}"'),
+        ).fetchone()
+        if row is None:
+            return None
+        severity, depth = json.loads(row[0])
+        return int(severity), int(depth)
+
     def count(self, kind: str, step: str) -> int:
         """Of entries."""
         query = "select count(*) from entries where kind = ? and step = ?"

@@ -270,6 +270,7 @@ class Keeper:
             for asset in sorted(self.infos)
             if view.lines[asset].pushed
             and view.now - view.lines[asset].pushed >= view.limits.min_delay
+            and self._is_table_known(view, asset)
         ]
         if not due:
             return None
@@ -288,6 +289,16 @@ class Keeper:
             return ""
         self.arrow("bound")
         return self.pushes.accepted(session.client, view, terms, allowed)
+
+    def _is_table_known(self, view: View, asset: int) -> bool:
+        """Whether severity is solved for the rates the chain has: it is for those of the start."""
+        info = self.infos[asset]
+        known = (info.calm_mmr0, info.storm_mmr0)
+        found = view.rates.get(asset, known)
+        if self.saying.is_news(f"table:{asset}", "" if found == known else str(found)):
+            why = f"its table has {found}, {known} at the start: start keeper and signers again"
+            self.alarms.sound(Exit.SELF_CHECK, "error", "voted anew", asset=asset, reason=why)
+        return found == known
 
     # --- once a day ------------------------------------------------------------------------------
 

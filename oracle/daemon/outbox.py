@@ -44,6 +44,35 @@ class Payload:
     tick: float | None = None
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """Of a transaction that was mined."""
+
+    tx: str
+    block: int
+    is_done: bool
+    gas_used: int
+
+    @classmethod
+    def read(cls, client: Client, tx: str, answer: Mapping[str, Any]) -> Receipt | None:
+        """From what the node says of it; None where it is in no block yet.
+
+        Raises:
+            Unreachable: nonsense, or of another transaction.
+        """
+        with client.sense():
+            if str(answer["transactionHash"]).lower() != tx.lower():
+                raise ValueError
+            if answer["blockNumber"] is None:
+                return None
+            return cls(
+                tx=tx,
+                block=int(answer["blockNumber"], 16),
+                is_done=int(answer["status"], 16) == 1,
+                gas_used=int(answer["gasUsed"], 16),
+            )
+
+
 class Outbox(Protocol):
     """Takes payloads."""
 
@@ -134,27 +163,28 @@ class LiveOutbox:
         latest, _ = client.nonces(self.address)
         waiting = []
         for flight in flights:
-            found = [receipts[a.hash] for a in flight.attempts if receipts[a.hash] is not None]
+            mined = (receipts[attempt.hash] for attempt in flight.attempts)
+            found = [receipt for receipt in mined if receipt is not None]
             if found:
                 self._settle_mined(client, head, flight, found[0])
             elif self._is_waiting(client, flight, latest):
                 waiting.append(flight)
         return waiting[0] if waiting else None
 
-    def _receipts(self, client: Client, flights: list[Flight]) -> dict[str, Any]:
+    def _receipts(self, client: Client, flights: list[Flight]) -> dict[str, Receipt | None]:
         hashes = [attempt.hash for flight in flights for attempt in flight.attempts]
         answers = client.batch([("eth_getTransactionReceipt", (h,)) for h in hashes])
         for answer in answers:
             if isinstance(answer, ChainError):
                 raise answer
-        return dict(zip(hashes, answers, strict=True))
+        return {
+            tx: None if answer is None else Receipt.read(client, tx, answer)
+            for tx, answer in zip(hashes, answers, strict=True)
+        }
 
-    def _settle_mined(
-        self, client: Client, head: Head, flight: Flight, receipt: Mapping[str, Any]
-    ) -> None:
-        block, tx = int(receipt["blockNumber"], 16), str(receipt["transactionHash"])
+    def _settle_mined(self, client: Client, head: Head, flight: Flight, receipt: Receipt) -> None:
+        block, tx, is_done = receipt.block, receipt.tx, receipt.is_done
         attempt = next(a for a in flight.attempts if a.hash == tx)
-        is_done = int(receipt["status"], 16) == 1
         is_deep = head.number - block + 1 >= self.patience.confirmations
         step = "failed" if not is_done else "confirmed" if is_deep else "mined"
         if (flight.step, flight.block, flight.tx) == (step, block, tx):
@@ -167,7 +197,7 @@ class LiveOutbox:
             nonce=flight.nonce,
             tx=tx,
             block=block,
-            gas_used=int(receipt["gasUsed"], 16),
+            gas_used=receipt.gas_used,
             **({"reason": reason} if reason else {}),
         )
         self._metrics.settled.labels(attempt.kind, step).inc()
@@ -342,7 +372,8 @@ class LiveOutbox:
         for answer in answers:
             if isinstance(answer, ChainError):
                 raise answer
-        latest, pending, balance = (int(answer, 16) for answer in answers)
+        with client.sense():
+            latest, pending, balance = (int(answer, 16) for answer in answers)
         self._metrics.balance.set(balance)
         return (latest, pending), balance
 
@@ -351,13 +382,14 @@ class LiveOutbox:
         values = {"waiting": pending - latest, "nonce": latest}
         self._alarms.sound(Exit.TRANSACTION, "warning", "unknown transaction waits", **values)
         block = client.request("eth_getBlockByNumber", "pending", True) or {}
-        for found in block.get("transactions", ()):
-            if not isinstance(found, dict) or int(found["nonce"], 16) != latest:
-                continue
-            if str(found["from"]).lower() == self.address.lower():
-                price = found.get("gasPrice") or "0x0"
-                most = int(found.get("maxFeePerGas") or price, 16)
-                return Fees(most, int(found.get("maxPriorityFeePerGas") or price, 16))
+        with client.sense():
+            for found in block.get("transactions", ()):
+                if not isinstance(found, dict) or int(found["nonce"], 16) != latest:
+                    continue
+                if str(found["from"]).lower() == self.address.lower():
+                    price = found.get("gasPrice") or "0x0"
+                    most = int(found.get("maxFeePerGas") or price, 16)
+                    return Fees(most, int(found.get("maxPriorityFeePerGas") or price, 16))
         return None
 
     # --- internals -------------------------------------------------------------------------------
@@ -400,9 +432,9 @@ def simulate(client: Client, sender: str, to: str, data: bytes) -> int:
         Reverted: the contract would refuse, and why.
         ChainError: the node does not answer.
     """
-    return int(
-        client.request("eth_estimateGas", {"from": sender, "to": to, "data": to_hex(data)}), 16
-    )
+    gas = client.request("eth_estimateGas", {"from": sender, "to": to, "data": to_hex(data)})
+    with client.sense():
+        return int(gas, 16)
 
 
 def _hand_over(client: Client, relay: Relay | None, raw: str, tx: str) -> None:

@@ -30,36 +30,42 @@ def rebuild(journal: Journal, client: Client, deployment: Deployment) -> int:
             "fromBlock": hex(max(deployment.block, head - BLOCKS)),
             "toBlock": hex(head),
         }
-        logs: list[dict[str, Any]] = client.request("eth_getLogs", query)
+        logs = client.request("eth_getLogs", query)
+        with client.sense():
+            notes = [_read(log) for log in logs]
     except ChainError:
         return 0
-    for log in logs:
-        _note(journal, log)
-    return len(logs)
+    for note in notes:
+        journal.note(**note)
+    return len(notes)
 
 
-def _note(journal: Journal, log: dict[str, Any]) -> None:
+def _read(log: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `Journal.note`."""
     data = bytes.fromhex(log["data"][2:])
     about = {"block": int(log["blockNumber"], 16), "rebuilt": True, "by": log["topics"][1][-40:]}
     if log["topics"][0] == REPORTED:
         observed, quotes = decode(["uint256", "uint256[]"], data)
         assets = [quote >> 128 for quote in quotes if quote]
-        journal.note(
-            "report", observed, "confirmed", tx=log["transactionHash"], assets=assets, **about
-        )
-        return
+        return {
+            "kind": "report",
+            "epoch": observed,
+            "step": "confirmed",
+            "tx": log["transactionHash"],
+            "assets": assets,
+            **about,
+        }
     inputs, packed = decode(["bytes32", "uint256[]"], data)
     lines = [unpack(word) for word in packed]
-    epoch = max((line[3] for line in lines), default=0)
-    journal.note(
-        "push",
-        epoch,
-        "confirmed",
-        tx=log["transactionHash"],
-        lines=lines,
-        inputs=inputs.hex(),
+    return {
+        "kind": "push",
+        "epoch": max((line[3] for line in lines), default=0),
+        "step": "confirmed",
+        "tx": log["transactionHash"],
+        "lines": lines,
+        "inputs": inputs.hex(),
         **about,
-    )
+    }
 
 
 def unpack(word: int) -> list[int]:

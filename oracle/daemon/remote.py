@@ -18,9 +18,12 @@ import requests
 from eth_utils.address import is_address, to_checksum_address
 
 from oracle import signing
+from oracle.chain import post
 from oracle.daemon.alarms import DaemonError, Exit
+from oracle.daemon.guards import check_ask
 from oracle.daemon.messages import PushTerms, Signed
 from oracle.daemon.signer import Asked, Cosigned, Quoted, Signer
+from oracle.engine.units import MAX_PRICE
 from oracle.risk import Ask, Books
 
 LONGEST: Final = 65_536  # bytes of a question
@@ -55,6 +58,8 @@ class RemoteSigner:
         try:
             answer = self._post("ask", {"time": time, "assets": list(assets)})
             asks = {int(asset): read_ask(value) for asset, value in answer["asks"].items()}
+            for asset, ask in asks.items():
+                check_ask(f"asset {asset}", ask)
             return Asked(asks, _texts(answer["missing"]))
         except FAULTS as error:
             return Asked({}, dict.fromkeys(assets, self._sentence(error)))
@@ -69,10 +74,9 @@ class RemoteSigner:
             return Cosigned(None, {line.asset: why for line in terms.lines})
 
     def _post(self, verb: str, question: Mapping[str, Any]) -> dict[str, Any]:
-        response = self._session.post(f"{self.url}/{verb}", json=question, timeout=self._timeout)
-        response.raise_for_status()
-        answer = response.json()
-        if not isinstance(answer, dict):
+        status, text = post(self._session, f"{self.url}/{verb}", question, self._timeout)
+        answer = json.loads(text)
+        if status != 200 or not isinstance(answer, dict):
             raise ValueError("no answer")
         return answer
 
@@ -81,13 +85,25 @@ class RemoteSigner:
             return None
         signature = signing.Signature(*(int(part) for part in value["signature"]))
         quotes = tuple(int(quote) for quote in value["quotes"])
+        if not all(0 < quote >> 32 <= MAX_PRICE for quote in quotes):
+            raise ValueError("no quote")
         return Signed(self.address, signature, quotes)
 
     def _sentence(self, error: Exception) -> str:
         return f"the signer at {self.url} gives no answer ({type(error).__name__})"
 
 
-FAULTS: Final = (requests.RequestException, OSError, ValueError, KeyError, TypeError)
+FAULTS: Final = (
+    requests.RequestException,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""Whatever reading a stranger's answer raises."""
 
 
 class SignerServer:
@@ -169,7 +185,7 @@ def _handler(signer: Signer, closed: threading.Event) -> type[BaseHTTPRequestHan
                     raise ValueError
                 question = json.loads(self.rfile.read(length))
                 self._reply(200, answer(self.path.strip("/"), question))
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except FAULTS:
                 self.close_connection = True
                 self._reply(400, {"error": "no question a signer knows"})
 

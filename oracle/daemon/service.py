@@ -225,7 +225,9 @@ def check_signers(parts: Parts, addresses: list[str], view: View) -> None:
 
 def genesis(client: Client) -> str:
     """Which chain this is, where ids are shared: local chains come and go."""
-    return str(client.request("eth_getBlockByNumber", "0x0", False)["hash"])[2:12]
+    first = client.request("eth_getBlockByNumber", "0x0", False)
+    with client.sense():
+        return str(first["hash"])[2:12]
 
 
 def make_keeper(

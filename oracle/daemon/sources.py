@@ -156,7 +156,8 @@ class Tape:
         """
         there = self.start + time - self.origin
         if not self.start <= there < self.end:
-            raise SourceError(f"the recording has nothing at {there}: it is over.")
+            why = "has not begun" if there < self.start else "is over"
+            raise SourceError(f"the recording has nothing at {there}: it {why}.")
         return there
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -73,13 +72,10 @@ class Status:
 def read_status(parts: Parts, journal: Journal | None, heartbeat: Path) -> Status:
     """From the chain, and from the journal where there is one."""
     view = parts.view()
-    asked: Mapping[str, Any] = {}
     last_signers: list[str] = []
     latencies: list[float] = []
     waiting = 0
     if journal is not None:
-        push = journal.last("push", ("signed",))
-        asked = push[2].get("asked", {}) if push else {}
         report = journal.last("report", ("signed",))
         last_signers = report[2].get("signers", []) if report else []
         latencies = journal.latencies()
@@ -94,16 +90,14 @@ def read_status(parts: Parts, journal: Journal | None, heartbeat: Path) -> Statu
         latency_ms=median(latencies) if latencies else None,
         heartbeat_age=_age(heartbeat),
         paused=view.paused,
-        assets=[_asset(parts, view, journal, asked, asset) for asset in parts.assets],
+        assets=[_asset(parts, view, journal, asset) for asset in parts.assets],
     )
 
 
-def _asset(
-    parts: Parts, view: View, journal: Journal | None, asked: Mapping[str, Any], asset: int
-) -> AssetStatus:
+def _asset(parts: Parts, view: View, journal: Journal | None, asset: int) -> AssetStatus:
     line, price, loads = view.lines[asset], view.prices[asset], view.loads[asset]
     covered, periods = journal.coverage(asset, PERIODS) if journal else (0, 0)
-    severity, depth = asked.get(str(asset), (None, None))
+    severity, depth = (journal.asked(asset) if journal else None) or (None, None)
     age = view.now - line.pushed
     return AssetStatus(
         symbol=parts.infos[asset].symbol,

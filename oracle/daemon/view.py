@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,6 +90,7 @@ class View:
         now: effective time [s].
         lines: as last pushed, by asset.
         loads: severity_mm, severity_im, depth_mm, depth_im now [ppm], by asset.
+        rates: calm and storm of bracket 0 as voted last [ppm], by asset.
     """
 
     head: Head
@@ -104,6 +105,7 @@ class View:
     lines: Mapping[int, Line]
     loads: Mapping[int, tuple[int, int, int, int]]
     prices: Mapping[int, Price]
+    rates: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def read_view(client: Client, deployment: Deployment, assets: Sequence[int]) -> View:
@@ -120,10 +122,11 @@ def read_view(client: Client, deployment: Deployment, assets: Sequence[int]) -> 
         Call(settings, PUSH_RULES),
         *(Call(settings, LINE_OF, (asset,)) for asset in assets),
         *(Call(engine, PRICE_OF, (asset,)) for asset in assets),
+        *(Call(settings, BRACKETS, (asset,)) for asset in assets),
     ]
     head, answers = client.head_and(calls)
     clock, signers, price_rules, push_rules, *rest = answers
-    lines, prices = rest[: len(assets)], rest[len(assets) :]
+    lines, prices, tables = (rest[k * len(assets) : (k + 1) * len(assets)] for k in range(3))
     max_age = push_rules[5]
     return View(
         head=head,
@@ -138,6 +141,7 @@ def read_view(client: Client, deployment: Deployment, assets: Sequence[int]) -> 
         lines={a: Line(*row[:3]) for a, row in zip(assets, lines, strict=True)},
         loads={a: (row[3], row[5], row[4], row[6]) for a, row in zip(assets, lines, strict=True)},
         prices={a: Price(*row[:3]) for a, row in zip(assets, prices, strict=True)},
+        rates={a: tuple(rows[0][3:5]) for a, rows in zip(assets, tables, strict=True) if rows},
     )
 
 
@@ -184,7 +188,9 @@ def self_check(client: Client, deployment: Deployment, markets: Mapping[str, int
     Raises:
         DaemonError: something else is there. Naming the first.
     """
-    chain = int(client.request("eth_chainId"), 16)
+    answer = client.request("eth_chainId")
+    with client.sense():
+        chain = int(answer, 16)
     if chain != deployment.chain_id:
         what = f"The deployment is on chain {deployment.chain_id}, the node on chain {chain}."
         raise DaemonError(what, Exit.SELF_CHECK)

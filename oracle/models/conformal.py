@@ -36,7 +36,7 @@ class Feedback:
     high: float = 0.05
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.low <= self.target <= self.high < 1.0 or self.gamma < 0.0:
+        if not (0.0 < self.low <= self.target <= self.high < 1.0 and self.gamma >= 0.0):
             raise ValueError(
                 f"feedback needs 0 < low <= target <= high < 1 and gamma >= 0, got {self}."
             )

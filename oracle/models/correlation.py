@@ -108,8 +108,8 @@ def offset_margin(first: float, second: float, credit: float) -> float:
     At the cap of one half it is the larger leg's margin: the hedge is free, never a discount.
 
     Raises:
-        ValueError: a negative margin or a credit outside [0, .5].
+        ValueError: a margin that is negative or NaN, or a credit outside [0, .5].
     """
-    if first < 0.0 or second < 0.0 or not 0.0 <= credit <= CREDIT_CAP:
+    if not (first >= 0.0 and second >= 0.0) or not 0.0 <= credit <= CREDIT_CAP:
         raise ValueError(f"no offset of {first} and {second} at a credit of {credit}.")
     return first + second - 2.0 * credit * min(first, second)

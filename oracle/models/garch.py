@@ -118,7 +118,8 @@ def fit_garch(
     if returns.size < 50 or not np.isfinite(returns).all():
         raise GarchError(f"{returns.size} returns are too few, or one is not finite.")
     scale = float(np.std(returns))
-    if scale <= 0.0:
+    # A constant has a spread of rounding errors.
+    if scale <= 1e-12 * float(np.max(np.abs(returns))):
         raise GarchError("the returns do not move.")
     process = _SampleStart if sample_start else GARCH
     model = ConstantMean(

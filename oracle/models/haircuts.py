@@ -32,11 +32,12 @@ def haircut(
         wrong_way: factor on the sum, from `wrong_way_addon`.
 
     Raises:
-        ValueError: a negative part.
+        ValueError: a part that is negative or NaN.
     """
     parts = np.asarray(shortfall, dtype=np.float64) + impact
-    if np.any(parts < 0.0) or np.any(np.asarray(impact) < 0.0) or peg < 0.0 or wrong_way < 0.0:
-        raise ValueError("no part of a haircut is negative.")
+    known = np.all(parts >= 0.0) and np.all(np.asarray(impact) >= 0.0)
+    if not (known and peg >= 0.0 and wrong_way >= 0.0):
+        raise ValueError("no part of a haircut is negative or unknown.")
     return -np.expm1(-(parts + peg) * (1.0 + wrong_way))
 
 

@@ -42,7 +42,7 @@ class Overlay:
 
     def __post_init__(self) -> None:
         inside = 0.0 <= self.stress_weight <= 1.0 and 0.0 < self.up <= 1.0 and 0 < self.down <= 1.0
-        if not inside or self.buffer <= 0.0 or self.floor_weight < 0.0:
+        if not (inside and self.buffer > 0.0 and self.floor_weight >= 0.0):
             raise ValueError(
                 f"an overlay needs k > 0, w in [0, 1], phi >= 0, up and down in (0, 1], got {self}."
             )

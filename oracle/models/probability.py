@@ -96,8 +96,9 @@ def bootstrap_outcome(
     """
     if not shapes.close.size or not sigma >= 0.0 or min(horizon, paths) < 1 or close_out < 0:
         raise ValueError("a bootstrap needs bars, a volatility, a horizon and paths.")
-    if not 0.0 <= maintenance < 1.0 or not 0.0 < lam <= 1.0:
-        raise ValueError(f"a maintenance rate of {maintenance} or decay of {lam} has no meaning.")
+    if not 0.0 <= maintenance < 1.0 or not 0.0 < lam <= 1.0 or math.isnan(equity):
+        what = f"equity {equity}, a maintenance rate of {maintenance} or decay of {lam}"
+        raise ValueError(f"{what} has no meaning.")
     barrier = _barrier(side, equity, maintenance)
     long = side is Side.LONG
     price, variance = np.zeros(paths), np.full(paths, sigma**2)
@@ -137,9 +138,9 @@ def barrier_probability(distance: float, sigma: float, time: float, drift: float
         sigma: per square root of the unit of `time`.
 
     Raises:
-        ValueError: a negative argument.
+        ValueError: an argument that is negative or NaN.
     """
-    if distance < 0.0 or sigma < 0.0 or time < 0.0:
+    if not (distance >= 0.0 and sigma >= 0.0 and time >= 0.0) or math.isnan(drift):
         raise ValueError("a barrier needs a distance, a volatility and a time of at least 0.")
     if distance == 0.0:
         return 1.0

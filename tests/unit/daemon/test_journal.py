@@ -117,6 +117,17 @@ def test_coverage(journal):
     assert journal.coverage(1) == (0, 0)
 
 
+def test_asked_is_of_the_last_push_with_that_asset(journal):
+    """A push names the lines that moved: another asset's ask is in an older one."""
+    assert journal.asked(0) is None
+    for nonce, asked in enumerate(({0: [5, 6], 1: [7, 8]}, {1: [9, 10]})):
+        journal.note(
+            "push", nonce, "signed", nonce=nonce, tx=hex(nonce), most=9, tip=1, asked=asked
+        )
+    journal.note("push", 2, "signed", nonce=2, tx="0x2", most=9, tip=1)
+    assert (journal.asked(0), journal.asked(1), journal.asked(32)) == ((5, 6), (9, 10), None)
+
+
 def test_read_only_beside_a_keeper(journal, tmp_path):
     signed(journal, 1, "0xa")
     beside = Journal(tmp_path / "j.sqlite", "me", read_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -108,7 +109,7 @@ class Desk:
         ]
 
     def keeper(self):
-        client = SimpleNamespace(request=lambda *_: "0x5208")
+        client = SimpleNamespace(request=lambda *_: "0x5208", sense=nullcontext)
         deployment = SimpleNamespace(engine="0x" + "01" * 20, addresses={"custody": "0x"})
         return Keeper(
             nodes=SimpleNamespace(session=lambda: Session(client, self.view().head)),

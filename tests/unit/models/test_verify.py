@@ -238,6 +238,12 @@ def test_damaged_reports_are_no_verdict(report: dict[str, Any], sources: dict[st
         verify_report(report, {})
     with pytest.raises(VerifyError, match="damaged"):
         verify_report({"schema": report["schema"]}, sources)
+    for part, key, value in (("schedule", "bounds", []), ("", "volume_per_hour", 0)):
+        broken = copy.deepcopy(report)
+        within = broken["lines"][0]["calibration"]
+        (within[part] if part else within)[key] = value
+        with pytest.raises(VerifyError, match="damaged"):
+            verify_report(broken, sources)
     short = {s: Source(x.mark.slice(0, 100), x.traded) for s, x in sources.items()}
     with pytest.raises(RiskError, match="missing"):
         verify_report(report, short)
@@ -274,11 +280,24 @@ def test_the_command_verifies_a_report(
     assert json.loads(done.output)["equal"] is False
 
 
+LIMITS = Limits()
+RULES = (
+    LIMITS.severity_up,
+    LIMITS.severity_down,
+    LIMITS.depth_fall,
+    LIMITS.depth_rise,
+    LIMITS.min_delay,
+    10_800,
+    LIMITS.depth_min,
+)
+
+
 class _Node:
     """Answers what the command asks of a node."""
 
-    def __init__(self, calldata: bytes) -> None:
+    def __init__(self, calldata: bytes, lines: list[dict[str, Any]]) -> None:
         self.calldata = calldata
+        self.tables = {line["asset"]: line["calibration"]["schedule"] for line in lines}
         self.asked: list[str] = []
 
     def __call__(self, url: str) -> "_Node":
@@ -293,8 +312,14 @@ class _Node:
 
     def call(self, to: str, function: Any, *args: Any, block: str) -> Any:
         self.asked.append(block)
-        line = (START.severity, START.depth, NOW - START.elapsed, 0, 0, 0, 0)
-        return "0xS" if function.signature == "SETTINGS()" else line
+        if function.signature == "SETTINGS()":
+            return "0xS"
+        if function.signature == "push_rules()":
+            return RULES
+        if function.signature == "brackets(uint256)":
+            table = self.tables[args[0]]
+            return [(1, 2, 3, table["calm_mmr"][0], table["storm_mmr"][0])]
+        return START.severity, START.depth, NOW - START.elapsed, 0, 0, 0, 0
 
 
 def test_the_command_verifies_a_transaction(
@@ -305,7 +330,7 @@ def test_the_command_verifies_a_transaction(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    node = _Node(_calldata(report))
+    node = _Node(_calldata(report), report["lines"])
     monkeypatch.setattr("oracle.verify.Client", node)
     kept = tmp_path / "push.json"
     kept.write_text(json.dumps(report))
@@ -313,6 +338,22 @@ def test_the_command_verifies_a_transaction(
     base = ["--data", str(folder), "--rpc", "http://node"]
     done = run.invoke(verify, [tx, *base, "--report", str(kept)])
     assert (done.exit_code, done.output[:6]) == (0, "Equal:"), done.output
+    for path, value in (
+        (("limits", "severity_up"), 10**6),
+        (("before", "severity"), START.severity + 1),
+        (("calibration", "schedule", "calm_mmr"), [1] * 8),
+    ):
+        made_up = copy.deepcopy(report)
+        within = made_up["lines"][0]
+        for key in path[:-1]:
+            within = within[key]
+        within[path[-1]] = value
+        kept.write_text(json.dumps(made_up))
+        done = run.invoke(verify, [tx, *base, "--report", str(kept), "--json"])
+        wrong = [check["name"] for check in json.loads(done.output)["checks"] if not check["equal"]]
+        names = {"limits": "AAA.limits", "before": "AAA.before", "calibration": "AAA.rates"}
+        assert done.exit_code == 1
+        assert names[path[0]] in wrong
     derived = [
         derive_market(history, terms),
         derive_token("WAAA", history, terms, peg=PegRisk(0.02, 500.0)),
