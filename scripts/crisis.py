@@ -29,7 +29,7 @@ FILE = click.Path(path_type=Path)
     "--market", default="BTC", show_default=True, help="Market of the accounts, and of --path."
 )
 @click.option("--accounts", "count", default=2_000, show_default=True, help="How many are drawn.")
-@click.option("--seed", default=1, help="Of the draw.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, help="Of the draw.")
 @click.option(
     "--notional",
     nargs=2,

@@ -9,6 +9,9 @@ from itertools import accumulate, pairwise
 from oracle.engine.rounding import mul_div_floor, positive, wad_mul_floor
 from oracle.engine.units import MAX_PRICE, Price, Size, Usd, require
 
+MAX_SIZE = 2**111
+"""Sizes stay below (wei): the contracts refuse to open more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

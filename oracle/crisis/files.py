@@ -8,13 +8,13 @@ from oracle.feeds.bars import FeedError
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 file, with or without a byte-order mark.
+    """The lines of a UTF-8 file, with or without a byte-order mark; blank ones at its end are none.
 
     Raises:
         FeedError: the file is absent, unreadable or not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError:
         raise FeedError(f"{path.name}: the file is not UTF-8 text.") from None
     except OSError as error:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from oracle.crisis.accounts import Account, split
+from oracle.crisis.accounts import MAX_SIZE, Account, split
 from oracle.engine.rounding import mul_div_ceil, mul_div_floor, wad_mul_ceil
 from oracle.engine.units import MAX_PRICE, PPM, WAD, Price, Size, Usd
 from oracle.feeds.bars import FloatArray
@@ -121,8 +121,8 @@ def draw_accounts(
     Equity is rounded up: nobody has more leverage than drawn.
 
     Raises:
-        ValueError: fewer than two accounts, a price out of range, or distributions so extreme that
-            an account is left with no size.
+        ValueError: fewer than two accounts, a price out of range or so low that sizes are too
+            large, or distributions so extreme that an account is left with no size.
     """
     _check(count >= 2, f"a market has at least 2 accounts, got {count}.")
     _check(0 < price <= MAX_PRICE, f"a price is in (0, 1e9] USD, got {price} wad.")
@@ -135,6 +135,7 @@ def draw_accounts(
     drawn = [mul_div_floor(n, WAD, entry) for n, entry in zip(notionals, entries, strict=True)]
     sizes = _balance(drawn, sides)
     _check(min(sizes) > 0, "an account is left with no size; lower the spread of notional.")
+    _check(sum(drawn) // 2 < MAX_SIZE, "at that price a side is 2^111 wei or more of its asset.")
     return [
         Account(
             market=market,

@@ -22,7 +22,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
 
-from oracle.crisis.accounts import Account
+from oracle.crisis.accounts import MAX_SIZE, Account
 from oracle.crisis.files import read_lines
 from oracle.engine.units import PPM, WAD, Price, Size, Usd
 from oracle.feeds.bars import MAX_PRICE, FeedError
@@ -32,8 +32,6 @@ OPTIONAL = ("market",)
 SIDES = {"long": True, "short": False}
 MAX_USD = 1e12
 """Largest notional and equity of one account: cash in the contracts ends at 1e13."""
-MAX_SIZE = 2**111
-"""Sizes stay below (wei): the contracts refuse to open more."""
 MAX_LEVERAGE = 1e4
 BOUNDS = {
     "notional": MAX_USD,

@@ -49,6 +49,11 @@ def test_bad_table__is_refused(choices, tmp_path, monkeypatch, rows, header, pro
     assert not (tmp_path / "out").exists()
 
 
+def test_blank_lines_at_the_end__are_no_rows(choices):
+    case = load_case(choices([*GOOD, "", "  "]))
+    assert len(case.accounts) == 2
+
+
 def test_bad_path__names_the_row_and_nothing_runs(choices, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "_run", lambda *args: pytest.fail("it ran"))
     with pytest.raises(CrisisError, match=r"^crash\.csv: row 3, price -5"):

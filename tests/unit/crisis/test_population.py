@@ -83,6 +83,7 @@ REFUSED = {
     "entry sigma": (lambda: Crowd(entry_sigma=9.0), "entry: sigma is in [0, 5], got 9.0."),
     "one account": (lambda: _draw(count=1), "a market has at least 2 accounts, got 1."),
     "price zero": (lambda: _draw(price=0), "a price is in (0, 1e9] USD, got 0 wad."),
+    "price tiny": (lambda: _draw(price=1), "a side is 2^111 wei or more"),
     "no size": (
         lambda: _draw(Crowd(notional=LogNormal(1e-30, 0.0))),
         "an account is left with no size",
