@@ -112,6 +112,10 @@ class Scene:
             assert monotonic() < end, "what was sent is not mined"
             sleep(0.005)
 
+    def hold(self) -> None:
+        """From now on transactions wait in the pool."""
+        self.client.request("evm_setAutomine", False)
+
     def line(self, asset: int) -> tuple[int, ...]:
         """Severity, depth, pushed, and what applies now."""
         return tuple(self.client.call(self.deployment.addresses["settings"], LINE_OF, asset))

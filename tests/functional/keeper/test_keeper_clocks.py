@@ -102,7 +102,7 @@ def test_fault_13_timers_do_not_follow_the_hosts_clock(scene, tmp_path):
     stand = host.keeper(scene, tmp_path, sending=sending)
     stand.keeper.clock = None  # jumps too small, or too slow, for the guard
     scene.at(START)
-    scene.client.request("evm_setAutomine", False)
+    scene.hold()
     stand.keeper.round()
     host.wall += 3_600
     assert not stand.keeper.round()  # an hour by the clock, nothing by the hand
@@ -128,7 +128,7 @@ def test_fault_13_written_in_the_future__cancelled_not_waited_for(scene, tmp_pat
     host = Host(START)
     stand = host.keeper(scene, tmp_path, sending={"deadline": 100})
     scene.at(START)
-    scene.client.request("evm_setAutomine", False)
+    scene.hold()
     stand.keeper.round()
     stand.journal.close()
     host.wall -= HOUR

@@ -132,7 +132,7 @@ def test_fault_18_guardian_freezes_within_less_than_two_blocks(scene, tmp_path, 
     data = legal_push(scene, keys, lambda s: s + 50_000, lambda d: d, START + HOUR)
     guardian = Sender(scene.client, account(GUARDIAN), Fees(2 * GWEI, GWEI))
     thief = Sender(scene.client, account(8), Fees(2 * GWEI, GWEI))
-    scene.client.request("evm_setAutomine", False)
+    scene.hold()
     calls = [(guardian, FREEZE.encode(key.address)) for key in keys]
     calls.insert(0 if is_thief_first else 2, (thief, data))
     sent = [sender.send(engine, call, 2_000_000) for sender, call in calls]  # mined in that order

@@ -14,7 +14,7 @@ from tests.support.keeper_chain import GWEI, SENDER, account
 def test_what_waits_ends_with_its_test(deployed):
     before = deployed.client.nonces(SENDER)
     with deployed.fresh() as scene:
-        scene.client.request("evm_setAutomine", False)
+        scene.hold()
         Sender(scene.client, account(9), Fees(2 * GWEI, GWEI)).send(SENDER, b"", 21_000)
         assert deployed.client.nonces(SENDER) == (before[0], before[1] + 1)
     time.sleep(0.2)
