@@ -222,6 +222,7 @@ def as_json(scored: Sequence[Scored], rule: Rule, cost: Cost, source: str) -> di
                 "bars": s.bars,
                 "pushes": s.pushes,
                 "saturated_pushes": s.saturated,
+                "early_votes": s.early,
                 "seconds": s.seconds,
                 "daily_update_seconds": s.update_seconds,
                 "either_side_by_the_day": s.either,
