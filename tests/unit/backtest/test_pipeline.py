@@ -66,10 +66,10 @@ def test_hold__tomorrow_changed__nothing_until_today_changes(rule, horizon) -> N
     assert np.any(columns[0]["margin"][now + 1 :] != columns[1]["margin"][now + 1 :])
 
 
-@pytest.mark.parametrize("horizon", [1, 4])
-def test_hold__market_that_wakes__early_votes_look_at_nothing_to_come(horizon) -> None:
-    rule = replace(QUICK, plan=VotePlan(first_days=5, every_days=60))
-    bars, now = waking(1, 3000, 1500, 5.0), 2500
+@pytest.mark.parametrize(("horizon", "period"), [(1, HOUR), (4, HOUR), (1, 4 * HOUR)])
+def test_hold__market_that_wakes__early_votes_look_at_nothing_to_come(horizon, period) -> None:
+    rule = replace(QUICK, plan=VotePlan(first_days=5, every_days=200))
+    bars, now = waking(1, 3000, 1500, 5.0, period), 2500
     cut = bars.slice(0, now)  # a shorter recording is another way not to know
     columns = []
     for each in (bars, _tomorrow_changed(bars, now), cut):
@@ -78,8 +78,10 @@ def test_hold__market_that_wakes__early_votes_look_at_nothing_to_come(horizon) -
         pushed, end = held.pushed, bars.ts[now]
         tables = [(v.time, v.calm, v.storm) for v in pushed.votes if v.time <= end]
         columns.append((held.margin[: now + 1], pushed.severity[: now + 1], tables))
-    turns = rule.plan.times(int(bars.ts[0]) + 37 * DAY, int(bars.ts[-1]))
-    assert len(columns[0][2]) > sum(time <= bars.ts[now] for time in turns)
+    never = replace(rule, chain=replace(rule.chain, early=EarlyVotes(saturated_days=15)))
+    moves = adverse_moves(bars, horizon)
+    in_turn = {vote.time for vote in hold(bars, moves, horizon, 0.99, never).pushed.votes}
+    assert {time for time, _, _ in columns[0][2]} - in_turn  # one was called for, and in force
     for margin, severity, tables in columns[1:]:
         np.testing.assert_array_equal(margin, columns[0][0])
         np.testing.assert_array_equal(severity, columns[0][1])
