@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 
@@ -35,11 +35,13 @@ from oracle.feeds.bars import HOUR, FloatArray, IntArray
 from oracle.policy import Limits, ppm_up
 
 DAY = 86_400
+RAMPS = (600, 604_800)
+"""Shortest and longest ramp that the chain accepts, seconds (contracts/modules/load_line.vy)."""
 
 
 @dataclass(frozen=True)
 class Vote:
-    """A tier table of K brackets voted at `time` (Unix seconds); rates in ppm, marginal."""
+    """A tier table of K brackets in force from `time` (Unix seconds); rates in ppm, marginal."""
 
     time: int
     calm: tuple[int, ...]
@@ -76,27 +78,66 @@ class Feedback:
 
 
 @dataclass(frozen=True)
+class EarlyVotes:
+    """When governance votes before its turn: the line cannot follow what is asked.
+
+    A push is saturated when it asks for more than storm. The decision is taken in the hour in which
+    saturated pushes make up `saturated_days` of the last `within_days`; the table, from what was
+    asked before that hour, comes into force when the timelock lets it.
+
+    Attributes:
+        saturated_days, within_days: as above.
+        apart_days: from the table before it to an early one, both coming into force; a regular
+            vote that would follow sooner than that falls away.
+        delay_days: of the timelock.
+    """
+
+    saturated_days: int = 5
+    within_days: int = 14
+    apart_days: int = 30
+    delay_days: int = 2
+
+
+Draft = Callable[[int, int], Vote]
+"""The table from what was asked strictly before the first time, in force from the second."""
+
+
+@dataclass(frozen=True)
 class ChainRules:
     """What bounds a push, a clock and a vote.
 
     Attributes:
         limits: the steward's steps and delay.
         slope: of the maintenance clock, ppm of severity an hour, up.
-        ramp: seconds over which a voted table blends in.
+        ramp: seconds over which a voted table blends in, in `RAMPS`; the longest that the chain
+            accepts is the default, because severity falls by .24 a day and a higher storm rate
+            that comes faster than that lifts margin above what is asked.
         push_every: seconds between the keeper's attempts.
         rise: the keeper asks for no rate above this multiple of the lowest held in the last
             `rise_days`; its own restraint, the chain does not know it. Infinity for none.
         rise_days: its look-back.
         feedback: its control of coverage.
+        early: when a saturated market votes again.
+
+    Raises:
+        ValueError: a ramp that the chain would refuse.
     """
 
     limits: Limits = field(default_factory=Limits)
     slope: int = 50_000
-    ramp: int = 30 * DAY
+    ramp: int = 7 * DAY
     push_every: int = HOUR
     rise: float = float("inf")
     rise_days: int = 5
     feedback: Feedback = field(default_factory=Feedback)
+    early: EarlyVotes = field(default_factory=EarlyVotes)
+
+    def __post_init__(self) -> None:
+        shortest, longest = RAMPS
+        if not shortest <= self.ramp <= longest:
+            raise ValueError(
+                f"the chain accepts a ramp of {shortest} to {longest} seconds, not {self.ramp}."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +162,7 @@ class Pushed:
         asked: (n + 1,) what the keeper asked for at the open, feedback and restraint included, ppm;
             -1 where it did not.
         pushes: how many were signed; saturated: of them, those that asked for more than storm.
+        early: votes out of turn that were decided.
         votes, ramp: what the indices mean.
     """
 
@@ -131,6 +173,7 @@ class Pushed:
     asked: IntArray
     pushes: int
     saturated: int
+    early: int
     votes: tuple[Vote, ...]
     ramp: int
 
@@ -170,6 +213,7 @@ def push_through(
     votes: Sequence[Vote],
     rules: ChainRules,
     outcomes: Outcomes | None = None,
+    draft: Draft | None = None,
 ) -> Pushed:
     """Walk the keeper and the chain through a history.
 
@@ -180,13 +224,14 @@ def push_through(
         period: seconds a bar. Bars longer than `push_every` hold several pushes of the same ask.
         votes: oldest first; the first starts the market, at the severity then asked.
         outcomes: for the control; None leaves it out.
+        draft: makes the tables of early votes; None: there are none.
 
     Returns:
         The line at each open. Nothing at t depends on need or votes after t.
     """
     opens = np.append(ts, ts[-1] + period)
     line = np.full((5, opens.size), -1, dtype=np.int64)
-    walk = _Walk(votes, rules)
+    walk = _Walk(votes, rules, draft)
     is_long = period > rules.push_every
     repeats = range(0, period, rules.push_every) if is_long else (0,)
     wait = rules.push_every if is_long else 0
@@ -204,20 +249,21 @@ def push_through(
                 if control is not None:
                     control.margins[i] = walk.rate(time, held)
     scored, opening, vote, elapsed, told = line
-    return Pushed(
-        scored, opening, vote, elapsed, told, walk.pushes, walk.saturated, tuple(votes), rules.ramp
-    )
+    counts = walk.pushes, walk.saturated, walk.decided
+    return Pushed(scored, opening, vote, elapsed, told, *counts, tuple(walk.votes), rules.ramp)
 
 
 class _Walk:
     """The line of one market: last push, its clock, the tables being blended."""
 
-    def __init__(self, votes: Sequence[Vote], rules: ChainRules) -> None:
-        self.votes, self.rules = votes, rules
+    def __init__(self, votes: Sequence[Vote], rules: ChainRules, draft: Draft | None) -> None:
+        self.votes, self.rules, self.draft = list(votes), rules, draft
         self.index = -1
         self.severity = self.clock = self.pushed = 0
         self.pushes = self.saturated = 0
         self.lowest: deque[tuple[int, int]] = deque()
+        self.full: deque[int] = deque()
+        self.decided = self.early = 0
 
     def step(self, time: int, ask: int) -> int:
         """One attempt of the keeper at `time` to make bracket 0 cover `ask` ppm.
@@ -244,6 +290,7 @@ class _Walk:
             up, down = self.severity + limits.severity_up, self.severity - limits.severity_down
             self._sign(time, min(max(wanted, down), up), is_saturated)
         self._remember(time, calm, storm)
+        self._vote_early(time)
         return ask
 
     def held(self, time: int) -> int:
@@ -274,6 +321,24 @@ class _Walk:
         self.pushed, self.severity = time, severity
         self.pushes += 1
         self.saturated += is_saturated
+        if is_saturated:
+            self.full.append(time)
+
+    def _vote_early(self, time: int) -> None:
+        """A table more, where too many pushes of late were saturated and none came lately."""
+        early = self.rules.early
+        while self.full and self.full[0] <= time - early.within_days * DAY:
+            self.full.popleft()
+        full = len(self.full) * self.rules.push_every
+        if self.draft is None or full < early.saturated_days * DAY:
+            return
+        start = time + early.delay_days * DAY
+        apart = early.apart_days * DAY
+        if start - max(self.early, self.votes[self.index].time) < apart:
+            return
+        later = [vote for vote in self.votes[self.index + 1 :] if vote.time - start >= apart]
+        self.votes[self.index + 1 :] = [self.draft(time, start), *later]
+        self.decided, self.early = self.decided + 1, start
 
     def _restrained(self, ask: int, time: int) -> int:
         """The ask, at most `rise` times the lowest rate held in the look-back."""

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from oracle.feeds.bars import HOUR, Bars, IntArray
-from oracle.line import ChainRules, Feedback, Outcomes, Vote, push_through
+from oracle.line import ChainRules, EarlyVotes, Feedback, Outcomes, Vote, push_through
 from oracle.models.fhs import adverse_moves
 from oracle.models.overlay import Overlay
 from oracle.models.tails import CostModel, RiskError, Tails
@@ -25,7 +25,7 @@ from oracle.policy import CALM_QUANTILE_SLOW, Limits
 
 @dataclass(frozen=True)
 class VotePlan:
-    """When governance votes, and how far it looks back.
+    """When governance votes in turn, and how far it looks back (`line.EarlyVotes`: out of turn).
 
     Attributes:
         first_days: of known asks before the market is listed.
@@ -69,6 +69,7 @@ class Rule(Target):
         chain = dict(data["chain"])
         chain["limits"] = Limits(**chain["limits"])
         chain["feedback"] = Feedback(**chain["feedback"])
+        chain["early"] = EarlyVotes(**chain["early"])
         parts = {
             "multiples": tuple(data["multiples"]),
             "weights": tuple(data["weights"]),

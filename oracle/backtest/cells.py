@@ -155,6 +155,8 @@ class Scored:
         rows: all cells; brackets: coverage by size; years: breaches by calendar year.
         either: the one-day cell in which a loss of either side is the loss.
         pictures: by horizon, at the first level.
+        pushes, saturated, early: pushes, those that asked for more than storm, and votes out of
+            turn, over all horizons and levels.
         seconds: it took; update_seconds: of one daily update of the ask at all horizons.
         process, megabytes: that did it, and its peak resident memory so far.
         note: why there are no rows, when there are none.
@@ -169,6 +171,7 @@ class Scored:
     pictures: dict[int, Picture]
     pushes: int
     saturated: int
+    early: int
     seconds: float
     update_seconds: float
     process: str
@@ -184,7 +187,7 @@ def score_market(job: Job) -> Scored:
     years: list[dict[str, Any]] = []
     brackets: list[dict[str, Any]] = []
     pictures: dict[int, Picture] = {}
-    pushes = saturated = 0
+    pushes = saturated = early = 0
     for level in job.levels:
         held_by: dict[int, Held] = {}
         for hours in job.hours:
@@ -193,6 +196,7 @@ def score_market(job: Job) -> Scored:
             held = held_by[hours] = hold(job.bars, moves, horizon, level, job.rule)
             pushes += held.pushed.pushes
             saturated += held.pushed.saturated
+            early += held.pushed.early
             question = Question(job.symbol, job.bars, moves, horizon, level, sigmas)
             window = Windows.of(question, held, job.since)
             if window is None:
@@ -214,6 +218,7 @@ def score_market(job: Job) -> Scored:
         pictures=pictures,
         pushes=pushes,
         saturated=saturated,
+        early=early,
         seconds=time.perf_counter() - started,
         update_seconds=_time_update(job) if rows else 0.0,
         process=process_name(),

@@ -48,18 +48,24 @@ def hourly(bars: Bars) -> Bars:
     """
     if HOUR % bars.period:
         raise FeedError(f"bars of {bars.period} seconds do not make up an hour.")
-    hours, first, count = np.unique(bars.ts // HOUR, return_index=True, return_counts=True)
-    whole = count == HOUR // bars.period
-    if not whole.any():
+    found = coarser(bars, HOUR)
+    if not len(found):
         raise FeedError(f"bars of {bars.period} seconds fill no whole hour.")
+    return found
+
+
+def coarser(bars: Bars, period: int) -> Bars:
+    """Bars joined to ones of `period` seconds, a multiple; what is not whole is left out."""
+    times, first, count = np.unique(bars.ts // period, return_index=True, return_counts=True)
+    whole = count == period // bars.period
     return Bars(
-        hours[whole] * HOUR,
+        times[whole] * period,
         bars.open[first][whole],
         np.maximum.reduceat(bars.high, first)[whole],
         np.minimum.reduceat(bars.low, first)[whole],
         bars.close[first + count - 1][whole],
         None if bars.volume is None else np.add.reduceat(bars.volume, first)[whole],
-        HOUR,
+        period,
     )
 
 

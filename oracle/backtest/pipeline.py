@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oracle.backtest.votes import vote
+from oracle.backtest.votes import Ballots
 from oracle.feeds.bars import Bars, FloatArray, IntArray
 from oracle.line import Outcomes, Pushed, Vote, push_through
 from oracle.models.target import Asked, ask
@@ -65,9 +65,11 @@ def hold_asked(
 ) -> Held:
     """Vote and push for what was asked."""
     var = asked.value_at_risk
+    draft = None
     if votes is None:
-        votes = vote(var[None, :], opens(bars), rule.plan)
-    pushed = push_through(var, bars.ts, bars.period, votes, rule.chain, outcomes)
+        ballots = Ballots.of(var[None, :], opens(bars), rule.plan)
+        votes, draft = ballots.regular(), ballots.table
+    pushed = push_through(var, bars.ts, bars.period, votes, rule.chain, outcomes, draft)
     margin = pushed.rates()
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(var > 0.0, asked.shortfall / var, 1.0)
@@ -96,6 +98,7 @@ def hold_brackets(
     steps = np.diff(needed, axis=0, prepend=0.0)
     widths = np.diff(np.array(bounds), prepend=0.0)
     rates = np.maximum.accumulate(steps / widths[:, None], axis=0)
-    votes = vote(rates, opens(bars), rule.plan)
-    pushed = push_through(rates[0], bars.ts, bars.period, votes, rule.chain, outcomes)
+    ballots = Ballots.of(rates, opens(bars), rule.plan)
+    regular, draft = ballots.regular(), ballots.table
+    pushed = push_through(rates[0], bars.ts, bars.period, regular, rule.chain, outcomes, draft)
     return [pushed.average_rate(bounds, k) for k in range(len(bounds))]

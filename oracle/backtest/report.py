@@ -17,7 +17,7 @@ from oracle.rule import Rule
 SCHEMA = 1
 LEVEL = 0.99
 """The level the goals are about."""
-MODELS_TRIED = 113
+MODELS_TRIED = 120
 """Settings evaluated before the published rule was chosen (docs/backtest.md lists them)."""
 COVERED, INDEPENDENT, STRETCH, CHEAPER, RISE = 0.95, 0.50, 0.80, 0.08, 2.5
 SECONDS, MEGABYTES, UPDATE = 600.0, 2048.0, 2.0
@@ -222,6 +222,7 @@ def as_json(scored: Sequence[Scored], rule: Rule, cost: Cost, source: str) -> di
                 "bars": s.bars,
                 "pushes": s.pushes,
                 "saturated_pushes": s.saturated,
+                "early_votes": s.early,
                 "seconds": s.seconds,
                 "daily_update_seconds": s.update_seconds,
                 "either_side_by_the_day": s.either,

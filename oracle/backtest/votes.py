@@ -1,6 +1,7 @@
 """Calm and storm rates voted from the past alone (RISK-MODEL 2.7), again and again.
 
-At each vote, over what was asked in the look-back before it: calm is a low quantile per bracket,
+Votes come in turn, and out of turn where the line is saturated (`line.EarlyVotes`), both by the
+same tables: over what was asked in the look-back before it, calm is a low quantile per bracket,
 storm the maximum, doubled while the history is shorter than two years. The same rules as
 `policy.calibrate_schedule`, on the history of one pipeline.
 """
@@ -8,6 +9,8 @@ storm the maximum, doubled while the history is shorter than two years. The same
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -21,34 +24,45 @@ BUFFER_PPM = 250_000
 """b: a maintenance rate leaves room for an initial one of (1 + b) times it below 100 %."""
 
 
-def vote(rates: FloatArray, ts: IntArray, plan: VotePlan) -> list[Vote]:
-    """All votes of a market.
+@dataclass(frozen=True, eq=False)
+class Ballots:
+    """What the votes of one market are made from.
 
-    Args:
-        rates: (K, n) marginal rates asked at each time, fractions, NaN where unknown.
-        ts: (n,) when each was known, Unix seconds.
-
-    Returns:
-        Oldest first; each from entries strictly before its time. Empty when the history is shorter
-        than `plan.first_days`.
+    Attributes:
+        rates: (K, T) marginal rates asked, fractions, never falling from bracket to bracket.
+        times: (T,) when each was known, Unix seconds.
+        plan: of the votes.
     """
-    known = np.flatnonzero(~np.isnan(rates).any(axis=0))
-    if not known.size:
-        return []
-    seen, times = np.maximum.accumulate(rates[:, known], axis=0), ts[known]
-    start = int(times[0])
-    found = []
-    for time in plan.times(start, int(times[-1])):
-        oldest = max(start, time - round(plan.look_back_years * YEAR))
-        first, last = np.searchsorted(times, [oldest, time], side="left")
-        history = seen[:, first:last]
-        if not history.size:
-            continue
-        stretch = 1.0 if time - start >= STORM_YEARS * YEAR else 2.0
-        calm = _rising(np.quantile(history, plan.calm, axis=1))
-        storm = _rising(history.max(axis=1) * stretch)
-        found.append(Vote(time, calm, tuple(max(pair) for pair in zip(calm, storm, strict=True))))
-    return found
+
+    rates: FloatArray
+    times: IntArray
+    plan: VotePlan
+
+    @classmethod
+    def of(cls, rates: FloatArray, ts: IntArray, plan: VotePlan) -> Self:
+        """From (K, n) rates asked at (n,) times, NaN where unknown."""
+        known = np.flatnonzero(~np.isnan(rates).any(axis=0))
+        return cls(np.maximum.accumulate(rates[:, known], axis=0), ts[known], plan)
+
+    def regular(self) -> list[Vote]:
+        """All votes in turn, oldest first; none where the history is shorter than `first_days`."""
+        if not self.times.size:
+            return []
+        planned = self.plan.times(int(self.times[0]), int(self.times[-1]))
+        return [self.table(time, time) for time in planned if self._history(time).size]
+
+    def table(self, decided: int, time: int) -> Vote:
+        """The table in force from `time`, from what was asked strictly before `decided`."""
+        history = self._history(decided)
+        is_young = decided - int(self.times[0]) < STORM_YEARS * YEAR
+        calm = _rising(np.quantile(history, self.plan.calm, axis=1))
+        storm = _rising(history.max(axis=1) * (2.0 if is_young else 1.0))
+        return Vote(time, calm, tuple(max(pair) for pair in zip(calm, storm, strict=True)))
+
+    def _history(self, decided: int) -> FloatArray:
+        oldest = max(int(self.times[0]), decided - round(self.plan.look_back_years * YEAR))
+        first, last = np.searchsorted(self.times, [oldest, decided], side="left")
+        return self.rates[:, first:last]
 
 
 def _rising(rates: Sequence[float] | FloatArray) -> tuple[int, ...]:

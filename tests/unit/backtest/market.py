@@ -27,6 +27,18 @@ def storms(seed: int, count: int, period: int = HOUR, scale: float = 0.004) -> B
     return Bars(ts, opens, high, low, close, None, period)
 
 
+def waking(seed: int, count: int, wakes: int, factor: float, period: int = HOUR) -> Bars:
+    """`count` bars of fat-tailed steps, `factor` times as large from position `wakes` on."""
+    rng = np.random.default_rng(seed)
+    scale = 0.002 * np.where(np.arange(count) < wakes, 1.0, factor)
+    steps = scale[:, None] * rng.standard_t(5, (count, 12)) * np.sqrt(0.6 / 12)
+    paths = 100.0 * np.exp(np.cumsum(steps.ravel())).reshape(count, 12)
+    opens = np.append(100.0, paths[:-1, -1])
+    whole = np.column_stack([opens, paths])
+    ts = START + period * np.arange(count, dtype=np.int64)
+    return Bars(ts, opens, whole.max(axis=1), whole.min(axis=1), paths[:, -1], None, period)
+
+
 def without(bars: Bars, start: int, stop: int) -> Bars:
     """The bars with a gap at positions start .. stop - 1."""
     keep = np.ones(len(bars), dtype=bool)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +16,11 @@ from oracle.engine.steward import LinePush, PushRules, check_line
 from oracle.engine.tiers import Blend
 from oracle.engine.units import PPM, WAD, Ppm, Seconds
 from oracle.feeds.bars import HOUR
-from oracle.line import DAY, ChainRules, Feedback, Outcomes, Vote, push_through
+from oracle.line import DAY, RAMPS, ChainRules, EarlyVotes, Feedback, Outcomes, Vote, push_through
 from oracle.policy import next_push, severity_for
+from oracle.rule import Rule
 
+ROOT = Path(__file__).parents[3]
 START = 1_700_000_000 // HOUR * HOUR
 BOUNDS = (1_000_000, 4_000_000, 24_000_000)
 VOTES = (
@@ -144,3 +150,93 @@ def off_rate(need: float) -> float:
     """The rate that covers `need` under a vote of 1 % and 10 %."""
     severity = severity_for(round(need * PPM), 10_000, 100_000)
     return (10_000 * PPM + severity * 90_000) / PPM**2
+
+
+# --- what is deployed -----------------------------------------------------------------------------
+
+
+def test_chain_rules__ramp_that_the_chain_refuses__one_sentence() -> None:
+    for ramp in (30 * DAY, RAMPS[1] + 1, RAMPS[0] - 1):
+        said = f"the chain accepts a ramp of 600 to 604800 seconds, not {ramp}."
+        with pytest.raises(ValueError, match=re.escape(said)):
+            ChainRules(ramp=ramp)
+    assert [ChainRules(ramp=ramp).ramp for ramp in RAMPS] == [600, 604_800]
+
+
+def test_ramps__are_the_bounds_of_the_contract() -> None:
+    source = (ROOT / "contracts/modules/load_line.vy").read_text()
+    (bounds,) = re.findall(r"_check_bounds\(_clocks\.ramp, ([\d_]+), ([\d_]+)\)", source)
+    assert tuple(int(bound) for bound in bounds) == RAMPS
+
+
+def test_rule__clocks_and_delays__are_what_production_deploys() -> None:
+    text = (ROOT / "scripts/config/production.example.toml").read_text()
+    deployed, chain = tomllib.loads(text), Rule().chain
+    assert chain.ramp == deployed["clocks"]["ramp"]
+    assert chain.slope == deployed["clocks"]["severity_up"]
+    assert chain.limits.min_delay == deployed["push_rules"]["min_delay"]
+    assert chain.early.delay_days * DAY == deployed["roles"]["timelock_delay"]
+
+
+# --- votes out of turn ----------------------------------------------------------------------------
+
+CEILING = 50_000
+EARLY = EarlyVotes(saturated_days=5, within_days=14, apart_days=30, delay_days=2)
+
+
+def _saturated(votes: list[Vote], saturated: np.ndarray, early: EarlyVotes = EARLY):
+    """The walk through hours that ask for more than any storm, or for little; and the decisions."""
+    decisions = []
+
+    def draft(decided: int, time: int) -> Vote:
+        decisions.append((decided, time))
+        return Vote(time, (10_000,), (CEILING + 1_000 * len(decisions),))
+
+    need = np.where(saturated, 0.5, 0.02)
+    ts = START + HOUR * np.arange(saturated.size - 1, dtype=np.int64)
+    rules = ChainRules(early=early)
+    found = push_through(need, ts, HOUR, votes, rules, draft=draft)
+    again = push_through(need, ts, HOUR, found.votes, rules)
+    for name in ("severity", "opening", "vote", "elapsed", "asked"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(again, name))
+    return found, [((a - START) / DAY, (b - START) / DAY) for a, b in decisions]
+
+
+def test_early_vote__five_days_of_fourteen__decided_in_that_hour_and_after_the_timelock() -> None:
+    hours = np.arange(60 * 24)
+    found, decisions = _saturated([Vote(START, (10_000,), (CEILING,))], hours >= 40 * 24)
+    assert decisions == [(45 - 1 / 24, 47 - 1 / 24)]  # hours of 40, 41, .. 44 d 23 h
+    assert found.votes[1].time == START + 47 * DAY - HOUR
+    assert found.vote[47 * 24 - 2] == 0
+    assert found.vote[47 * 24 - 1] == 1
+
+
+@pytest.mark.parametrize(("each", "wanted"), [(3, 0), (2, 1)])
+def test_early_vote__hours_apart__count_within_the_look_back_alone(each, wanted) -> None:
+    hours = np.arange(60 * 24)
+    saturated = (hours >= 40 * 24) & (hours % each == 0)
+    # At most 112 hours of 336 by every third, which is less than 120.
+    assert len(_saturated([Vote(START, (10_000,), (CEILING,))], saturated)[1]) == wanted
+
+
+def test_early_vote__market_that_stays_saturated__thirty_days_apart() -> None:
+    always = np.full(120 * 24, True)
+    votes = [Vote(START, (10_000,), (CEILING,))]
+    found, decisions = _saturated(votes, always)
+    assert decisions == [(28, 30), (58, 60), (88, 90), (118, 120)]
+    assert [vote.storm[0] for vote in found.votes] == [50_000, 51_000, 52_000, 53_000, 54_000]
+    assert not _saturated(votes, always, replace(EARLY, saturated_days=15))[1]
+
+
+def test_early_vote__regular_one_soon_after__falls_away_and_a_later_one_stays() -> None:
+    hours = np.arange(100 * 24)
+    days = (0, 46, 60, 80)
+    votes = [Vote(START + day * DAY, (10_000,), (CEILING,)) for day in days]
+    found, _ = _saturated(votes, (hours >= 40 * 24) & (hours < 50 * 24))
+    assert [round((vote.time - START) / DAY) for vote in found.votes] == [0, 47, 80]
+
+
+def test_early_vote__regular_one_lately__waits() -> None:
+    hours = np.arange(100 * 24)
+    votes = [Vote(START + day * DAY, (10_000,), (CEILING,)) for day in (0, 42)]
+    assert _saturated(votes, hours >= 40 * 24)[1] == [(70, 72)]

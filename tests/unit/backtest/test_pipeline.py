@@ -10,14 +10,14 @@ import pytest
 from oracle.backtest.cells import PUSHED, Job, score_market
 from oracle.backtest.challengers import HINDSIGHT, Question, answer_all, exchange_rate, volatilities
 from oracle.backtest.pipeline import hold, hold_brackets
-from oracle.backtest.votes import vote
+from oracle.backtest.votes import Ballots
 from oracle.feeds.bars import HOUR, Bars
-from oracle.line import DAY, Outcomes
+from oracle.line import DAY, EarlyVotes, Outcomes
 from oracle.models.fhs import adverse_moves
 from oracle.models.overlay import Overlay
 from oracle.models.target import ask
 from oracle.rule import Rule, VotePlan
-from tests.unit.backtest.market import START, storms, without
+from tests.unit.backtest.market import START, storms, waking, without
 
 QUICK = Rule(memory_days=60, least_days=10, plan=VotePlan(first_days=5, every_days=20))
 TEMPERED = replace(QUICK, overlay=Overlay(1.1, 0.25, 1.0), stress_days=30, floor_days=90)
@@ -66,6 +66,28 @@ def test_hold__tomorrow_changed__nothing_until_today_changes(rule, horizon) -> N
     assert np.any(columns[0]["margin"][now + 1 :] != columns[1]["margin"][now + 1 :])
 
 
+@pytest.mark.parametrize(("horizon", "period"), [(1, HOUR), (4, HOUR), (1, 4 * HOUR)])
+def test_hold__market_that_wakes__early_votes_look_at_nothing_to_come(horizon, period) -> None:
+    rule = replace(QUICK, plan=VotePlan(first_days=5, every_days=200))
+    bars, now = waking(1, 3000, 1500, 5.0, period), 2500
+    cut = bars.slice(0, now)  # a shorter recording is another way not to know
+    columns = []
+    for each in (bars, _tomorrow_changed(bars, now), cut):
+        moves = adverse_moves(each, horizon)
+        held = hold(each, moves, horizon, 0.99, rule)
+        pushed, end = held.pushed, bars.ts[now]
+        tables = [(v.time, v.calm, v.storm) for v in pushed.votes if v.time <= end]
+        columns.append((held.margin[: now + 1], pushed.severity[: now + 1], tables))
+    never = replace(rule, chain=replace(rule.chain, early=EarlyVotes(saturated_days=15)))
+    moves = adverse_moves(bars, horizon)
+    in_turn = {vote.time for vote in hold(bars, moves, horizon, 0.99, never).pushed.votes}
+    assert {time for time, _, _ in columns[0][2]} - in_turn  # one was called for, and in force
+    for margin, severity, tables in columns[1:]:
+        np.testing.assert_array_equal(margin, columns[0][0])
+        np.testing.assert_array_equal(severity, columns[0][1])
+        assert tables == columns[0][2]
+
+
 def test_challengers__tomorrow_changed__nothing_until_today_changes() -> None:
     bars, now = storms(2, 2000), 1700
     answers = []
@@ -87,10 +109,10 @@ def test_vote__uses_strictly_earlier_asks() -> None:
     plan = VotePlan(first_days=5, every_days=20)
     ts = START + HOUR * np.arange(2000, dtype=np.int64)
     rates = np.full((1, 2000), 0.02)
-    first = vote(rates, ts, plan)
+    first = Ballots.of(rates, ts, plan).regular()
     at = int(np.searchsorted(ts, first[1].time))
     rates[0, at:] = 0.5
-    again = vote(rates, ts, plan)
+    again = Ballots.of(rates, ts, plan).regular()
     assert again[:2] == first[:2]
     assert again[2].storm[0] > first[2].storm[0]
     assert first[0].calm == (20_000,)
@@ -106,6 +128,30 @@ def test_ask__scale_of_the_market__scales_the_ask() -> None:
     )
     again = ask(thousand, adverse_moves(thousand, 1), 1, 0.99, QUICK).value_at_risk
     np.testing.assert_allclose(one, again, rtol=1e-9)
+
+
+def test_table__out_of_turn__from_asks_before_the_decision() -> None:
+    ts = START + HOUR * np.arange(2000, dtype=np.int64)
+    rates = np.full((1, 2000), 0.02)
+    rates[0, 1000:] = 0.03
+    ballots = Ballots.of(rates, ts, VotePlan())
+    at, later = int(ts[1000]), int(ts[1048])
+    assert ballots.table(at, later).storm == (40_000,)
+    table = ballots.table(at + 1, later)
+    assert (table.time, table.calm, table.storm) == (later, (20_000,), (60_000,))
+
+
+def test_score_market__volatility_rises_for_good__covered_because_of_early_votes() -> None:
+    """A calm year, then two of ten times its volatility: Basel-red with votes in turn alone."""
+    bars = waking(1, 3 * 8760, 8760, 10.0)
+    never = replace(Rule(), chain=replace(Rule().chain, early=EarlyVotes(saturated_days=15)))
+    scored = {}
+    for name, rule in (("early", Rule()), ("in turn", never)):
+        rows = score_market(Job("WAKE", "perp", bars, rule, (0.99,), fast=True)).rows
+        scored[name] = [r for r in rows if r.model == PUSHED]
+    assert not any(r.too_many or r.zone == "red" for r in scored["early"])
+    assert all(r.rise_5d <= 2.5 for r in scored["early"])
+    assert {r.zone for r in scored["in turn"]} == {"red"}
 
 
 def test_score_market__gap_and_short_history__scored_on_what_is_there() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from oracle.backtest.pipeline import hold, opens
-from oracle.backtest.votes import vote
+from oracle.backtest.votes import Ballots
 from oracle.calibrate import load_calibration
 from oracle.calibration.derive import Derived, Terms, derive_market, derive_token
 from oracle.calibration.history import History
@@ -193,7 +193,7 @@ def test_schedule__every_bracket__equals_the_vote_of_the_backtest(
     late = Terms(int(tails.ts[0]) + days * DAY - HOUR, rule_model=QUICK)
     again = derive_market(History("AAA", market, market, True), late).calibration.schedule
     rates = marginal_rates(tails, again.bounds, kept.volume_per_hour, rule_costs())
-    voted = vote(rates.T, tails.ts, plan)[0]
+    voted = Ballots.of(rates.T, tails.ts, plan).regular()[0]
     assert voted.time == late.until + HOUR  # votes see what was asked strictly before them
     assert again.calm_mmr == voted.calm
     assert again.storm_mmr == voted.storm
