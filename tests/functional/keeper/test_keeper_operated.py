@@ -299,7 +299,7 @@ def test_replay_on_a_local_node__and_its_pushes_are_verified(today, tmp_path):
         assert verified(file) == (0, "Equal: all 13 values follow from the public data.\n")
     tx = pushed_logs(today)[-1]["transactionHash"]
     code, said = verified(tx, "--rpc", today.client.url, "--report", str(files[-1]))
-    assert (code, said[:14]) == (0, "Equal: all 18 ")
+    assert (code, said[:14]) == (0, "Equal: all 30 ")
     code, said = verified(tx, "--rpc", today.client.url, "--report", str(files[0]))
     assert (code, said[:10]) == (1, "Not equal:")
     report = json.loads(files[0].read_text())
