@@ -91,7 +91,8 @@ class RemoteSigner:
         return Signed(self.address, signature, quotes)
 
     def _sentence(self, error: Exception) -> str:
-        return f"the signer at {self.url} gives no answer ({type(error).__name__})"
+        name = "Timeout" if isinstance(error, requests.Timeout) else type(error).__name__
+        return f"the signer at {self.url} gives no answer ({name})"
 
 
 FAULTS: Final = (
