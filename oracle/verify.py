@@ -342,6 +342,40 @@ def verify_terms(report: Mapping[str, Any], client: Client, sent: Mapping[str, A
     return Verdict(tuple(checks))
 
 
+def verify_calibration(report: Mapping[str, Any], voted: Mapping[str, Voted]) -> Verdict:
+    """Whether a report's numbers were made with these calibrations: of each line the table, what
+    it was measured for, model and costs, and the table's rates that are, or come, into force.
+
+    Raises:
+        VerifyError: the calibration lacks a symbol, or the report is damaged.
+    """
+    checks = []
+    try:
+        for line in report["lines"]:
+            symbol = str(line["symbol"])
+            if symbol not in voted:
+                raise VerifyError(f"The calibration has no {symbol}, only {', '.join(voted)}.")
+            claimed, known = estimator_of(line), voted[symbol].estimator
+            for name in ("rule", "calibration", "model", "costs"):
+                made, wanted = getattr(claimed, name), getattr(known, name)
+                if name != "rule":
+                    made, wanted = (_plain(each) for each in (made, wanted))
+                checks.append(Check(f"{symbol}.voted.{name}", made, wanted))
+            table = known.calibration.schedule
+            if "in_force" in line:
+                rates = list(read_in_force(line["in_force"]).rates.new)
+                voted_rates = [table.calm_mmr[0], table.storm_mmr[0]]
+                checks.append(Check(f"{symbol}.voted.in_force", rates, voted_rates))
+    except (LookupError, TypeError, ValueError) as error:
+        raise VerifyError(f"The report is damaged ({type(error).__name__}: {error}).") from None
+    return Verdict(tuple(checks))
+
+
+def _plain(value: Any) -> Any:
+    """Of a dataclass, as JSON has it."""
+    return json.loads(json.dumps(asdict(value)))
+
+
 def _effective_time(client: Client, engine: str, push: Decoded, parent: str) -> int:
     """The chain's time, less pauses, that a push was made for [s]."""
     block = client.request("eth_getBlockByNumber", parent, False)
@@ -480,7 +514,8 @@ def _bytes32(text: str) -> bytes:
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="Without a report: report.json of the calibration that was voted on.",
+    help="report.json of the calibration that was voted on: a report's tables and models are "
+    "compared with it; without a report they are taken from it.",
 )
 @click.option(
     "--asset",
@@ -499,28 +534,51 @@ def verify(
     assets: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Recompute a push from public data and say whether it is equal.
+    """Recompute a push from public data and say whether it is equal, and what was taken as given.
 
     TX_OR_REPORT is a push report (a JSON file the keeper kept) or the hash of a transaction. Exit
     code 0: equal, 1: not equal, 2: nothing could be compared.
     """
     try:
+        given = ""
         if not what.startswith("0x"):
-            verdict = _of_report(_read(Path(what)), data)
+            verdict, given = _of_file(Path(what), data, calibration)
         elif rpc is None:
             raise VerifyError("A transaction is read from a node: name it with --rpc.")
         elif path is not None:
-            verdict = _of_sent(Client(rpc), what, _read(path), data)
+            verdict, given = _of_sent(Client(rpc), what, _read(path), data, calibration)
         else:
             verdict = _of_transaction(Client(rpc), what, data, calibration, assets)
     except (VerifyError, ChainError, FeedError, RiskError) as error:
         raise _Undecided(str(error)) from None
-    click.echo(json.dumps(verdict.as_dict(), indent=1) if as_json else verdict.sentence)
+    said = {**verdict.as_dict(), **({"given": given} if given else {})}
+    sentence = f"{verdict.sentence} {given}" if given else verdict.sentence
+    click.echo(json.dumps(said, indent=1) if as_json else sentence)
     raise SystemExit(0 if verdict.equal else 1)
 
 
 class _Undecided(click.ClickException):
     exit_code = 2
+
+
+def _of_file(path: Path, data: Path, calibration: Path | None) -> tuple[Verdict, str]:
+    """Of a report alone, and what it was believed."""
+    report = _read(path)
+    checks = _of_report(report, data).checks
+    believed = "steward's bounds, the lines before and the rates in force"
+    if calibration is None:
+        given = (
+            f"Taken as given, as the report has them: the tables with their models, the {believed};"
+            " --calibration FILE compares the tables, the transaction with --rpc and --report the"
+            " rest."
+        )
+    else:
+        checks = (*checks, *verify_calibration(report, read_voted(calibration)).checks)
+        given = (
+            f"Taken as given, as the report has them: the {believed}; the transaction with --rpc"
+            " and --report compares these."
+        )
+    return Verdict(checks), given
 
 
 def _of_report(report: dict[str, Any], data: Path) -> Verdict:
@@ -531,12 +589,22 @@ def _of_report(report: dict[str, Any], data: Path) -> Verdict:
     return verify_report(report, _sources(symbols, data))
 
 
-def _of_sent(client: Client, hash_: str, report: dict[str, Any], data: Path) -> Verdict:
+def _of_sent(
+    client: Client, hash_: str, report: dict[str, Any], data: Path, calibration: Path | None
+) -> tuple[Verdict, str]:
+    """Of a report and its transaction, and what it was believed."""
     sent = client.request("eth_getTransactionByHash", hash_)
     calldata = _calldata(sent, hash_)
     recomputed = _of_report(report, data).checks
     terms = verify_terms(report, client, sent).checks
-    return Verdict((*verify_calldata(calldata, report).checks, *terms, *recomputed))
+    checks = (*verify_calldata(calldata, report).checks, *terms, *recomputed)
+    if calibration is None:
+        given = (
+            "Taken as given, as the report has them: models, volume and liquidity; "
+            "--calibration FILE compares these."
+        )
+        return Verdict(checks), given
+    return Verdict((*checks, *verify_calibration(report, read_voted(calibration)).checks)), ""
 
 
 def _of_transaction(

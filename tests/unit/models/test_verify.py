@@ -343,6 +343,48 @@ def test_the_command_verifies_a_report(
     assert json.loads(done.output)["equal"] is False
 
 
+def test_what_was_taken_as_given_is_said_and_can_be_compared(
+    report: dict[str, Any],
+    history: History,
+    terms: Terms,
+    folder: Path,
+    tmp_path: Path,
+) -> None:
+    """Storm rates that nobody voted: everything follows from them, and the answer says so."""
+    derived = [
+        derive_market(history, terms),
+        derive_token("WAAA", history, terms, peg=PegRisk(0.02, 500.0)),
+    ]
+    voted = str(write(tmp_path, derived, terms)[0])
+    kept = tmp_path / "push.json"
+    kept.write_text(json.dumps(report))
+    base = [str(kept), "--data", str(folder)]
+    said = CliRunner().invoke(verify, base).output
+    assert said.startswith("Equal: all 9 values follow from the public data. Taken as given, ")
+    for word in ("tables", "bounds", "lines before", "--calibration FILE", "--rpc"):
+        assert word in said
+    done = CliRunner().invoke(verify, [*base, "--calibration", voted])
+    assert (done.exit_code, done.output[:13]) == (0, "Equal: all 17"), done.output
+    assert "tables" not in done.output
+    assert "lines before" in done.output
+    made_up = copy.deepcopy(report)
+    line = made_up["lines"][0]
+    line["calibration"]["schedule"]["storm_mmr"][0] += 10_000
+    estimator = estimator_of(line)
+    ask = estimator.ask(history.mark, history.traded, NOW)
+    made_up["lines"][0] = {**line_report(0, estimator, ask, START), "source": "AAA"}
+    kept.write_text(json.dumps(made_up))
+    assert CliRunner().invoke(verify, base).exit_code == 0
+    done = CliRunner().invoke(verify, [*base, "--calibration", voted, "--json"])
+    found = json.loads(done.output)
+    wrong = [check["name"] for check in found["checks"] if not check["equal"]]
+    assert (done.exit_code, wrong) == (1, ["AAA.voted.calibration"])
+    assert found["given"].startswith("Taken as given")
+    made_up["lines"][0]["symbol"] = "ZZZ"
+    kept.write_text(json.dumps(made_up))
+    assert CliRunner().invoke(verify, [*base, "--calibration", voted]).exit_code == 2
+
+
 LIMITS = Limits()
 RULES = (
     LIMITS.severity_up,
