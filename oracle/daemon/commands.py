@@ -182,8 +182,8 @@ def play(parts: service.Parts, name: str, hours: int | None) -> None:
             )
         latency = "-" if played.latency_ms is None else f"{played.latency_ms:.0f} ms"
         click.echo(
-            f"{played.reports} reports and {played.pushes} pushes sent; price tick to submitted:"
-            f" {latency} (median)."
+            f"{played.reports} reports and {played.pushes} pushes sent, {played.reverted} of them"
+            f" reverted; price tick to submitted: {latency} (median)."
         )
     finally:
         lease.give()

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from eth_account import Account
 
 from oracle.__main__ import main as oracle_main
+from oracle.daemon import replay
 from oracle.daemon.alarms import Exit
 from tests.support.keeper_chain import SENDER, account, pushed_logs, pushes
 from tests.support.keeper_stage import BTC, WAD, deployed_scene
@@ -309,6 +310,39 @@ def test_replay_on_a_local_node__and_its_pushes_are_verified(today, tmp_path):
     code, said = verified(files[0])
     assert code == 1
     assert said.startswith("Not equal: 1 of 13 values differ, first BTC.pushed: claimed ")
+
+
+def test_replay_on_a_node_that_mines_once_a_second__as_on_one_that_mines_at_once(today, tmp_path):
+    """A step is five minutes of the chain: what it sent is waited for. The journal has another
+    play before this one, which does not count."""
+    said = []
+    for is_slow in (False, True):
+        if is_slow:
+            today.client.request("evm_setIntervalMining", 1)
+        where = ["--node", today.client.url, "--deployment", str(today.file)]
+        command = ["run", "--replay", "2020-03-12", "--hours", "1", *where]
+        done = CliRunner().invoke(oracle_main, [*command, "--state", str(tmp_path)])
+        said.append(done.stdout.splitlines()[-1].partition(";")[0])
+    today.client.request("evm_setIntervalMining", 0)
+    today.client.request("evm_setAutomine", True)  # last: the line above stops all mining
+    assert said[0].partition(" and ")[0] == said[1].partition(" and ")[0]
+    assert said[0].startswith("12 reports and ")
+    for each in said:
+        assert each.endswith(" 0 of them reverted")
+        assert " and 0 pushes" not in each
+
+
+def test_replay_on_a_node_that_does_not_mine__ends_in_one_sentence(today, tmp_path, monkeypatch):
+    monkeypatch.setattr(replay, "MOST_WAIT", 1.0)
+    today.client.request("evm_setAutomine", False)
+    where = ["--node", today.client.url, "--deployment", str(today.file)]
+    command = ["run", "--replay", "2020-03-12", "--hours", "1", *where, "--state", str(tmp_path)]
+    done = CliRunner().invoke(oracle_main, command)
+    today.client.request("anvil_dropAllTransactions")
+    today.client.request("evm_setAutomine", True)
+    assert done.exit_code == Exit.NODE
+    assert "The node did not mine what it was sent in 1 seconds." in done.output
+    assert "Traceback" not in done.output
 
 
 def verified(*arguments, data=ROOT / "oracle/data"):
