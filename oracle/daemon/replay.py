@@ -129,9 +129,10 @@ def play(
             raise DaemonError(what, Exit.NODE) from None
         _rounds(keeper)
         on_step(time)
-    counts = [now - then for now, then in zip(_counted(keeper), before, strict=True)]
-    latencies = keeper.journal.latencies(limit=counts[0])
-    return Played(steps, *counts, latency_ms=median(latencies) if latencies else None)
+    counted = zip(_counted(keeper), before, strict=True)
+    reports, pushes, reverted = (now - then for now, then in counted)
+    latencies = keeper.journal.latencies(limit=reports)
+    return Played(steps, reports, pushes, reverted, median(latencies) if latencies else None)
 
 
 def _rounds(keeper: Keeper) -> None:
