@@ -145,8 +145,7 @@ def run_live(parts: service.Parts, *, once: bool, dry_run: bool) -> Exit:
     config = parts.config
     if config.sender is None:
         raise DaemonError("There is no [sender] with a keystore.", Exit.CONFIG)
-    origin = parts.client.block_time()
-    signers = service.make_signers(parts, origin)
+    signers = service.make_signers(parts, service.origin_now(parts))
     sender = service.open_entry(config.sender)
     clock = ClockGuard(config.timing.max_head_age, config.timing.max_skew)
     say: Callable[[Any], None] = lambda payload: click.echo(service.payload_line(payload))  # noqa: E731
@@ -246,7 +245,7 @@ def serve(path: Path, origin: int | None) -> None:
     if len(entries) != 1:
         raise DaemonError(f"{path}: a signer has one [[signers]] entry.", Exit.CONFIG)
     parts = service.open_parts(config)
-    begin = parts.client.block_time() if origin is None else origin
+    begin = service.origin_now(parts) if origin is None else origin
     server = service.serve_signer(parts, entries[0], begin)
     parts.log.info("signer listens", url=server.url)
     try:

@@ -159,6 +159,12 @@ def check_distinct(ids: Mapping[str, int]) -> None:
         seen[asset] = symbol
 
 
+def origin_now(parts: Parts) -> int:
+    """[s] Where on the chain a recording begins: at the time of the grid whose report is due."""
+    now = parts.client.block_time()
+    return now - now % (parts.config.timing.report_every or parts.view().period)
+
+
 def open_sources(parts: Parts, origin: int) -> Sources:
     """As configured, once a process: its signers are one to the outside.
 

@@ -332,6 +332,24 @@ def test_replay_on_a_node_that_mines_once_a_second__as_on_one_that_mines_at_once
         assert " and 0 pushes" not in each
 
 
+def test_a_recording_in_the_configuration__begins_with_the_report_that_is_due(operator):
+    """A dry run in the middle of a minute: no alarm, and a report of that minute."""
+    text = operator.common.replace(
+        'factory = "tests.support.keeper_stage:live_sources"', 'replay = "2020-03-12"'
+    )
+    for index in (3, 4):
+        text += f'[[signers]]\nkeystore = "{index}.json"\n{operator.key}'
+    text += f'[sender]\nkeystore = "9.json"\n{operator.key}'
+    text += "[timing]\nmax_skew = 3600\n"  # the chain is moved, the host is not
+    path = operator.write("keeper.toml", text)
+    now = operator.scene.client.block_time()
+    operator.scene.at(now - now % 60 + 90)  # half a minute after a time of the grid
+    command = ["run", "--config", str(path), "--once", "--dry-run"]
+    once = CliRunner().invoke(oracle_main, command)
+    assert "SOURCE" not in once.output
+    assert '"kind": "report"' in once.output
+
+
 def test_replay_on_a_node_that_does_not_mine__ends_in_one_sentence(today, tmp_path, monkeypatch):
     monkeypatch.setattr(replay, "MOST_WAIT", 1.0)
     today.client.request("evm_setAutomine", False)
