@@ -22,13 +22,12 @@ from eth_abi.exceptions import DecodingError
 from eth_account.signers.local import LocalAccount
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
-from urllib3.exceptions import HTTPError
+
+from oracle.answers import whole_body
 
 ERROR_STRING: Final = bytes.fromhex("08c379a0")  # Error(string)
 PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
 POLL: Final = 0.05  # [s] between two looks for a receipt
-PIECE: Final = 2**16  # bytes of an answer read at a time
-MAX_BODY: Final = 32 * 2**20
 NONSENSE: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
@@ -343,22 +342,13 @@ class Client:
 def post(session: requests.Session, url: str, body: Any, timeout: float) -> tuple[int, bytes]:
     """JSON sent, status and body of the answer.
 
-    A time-out of `requests` begins anew with every byte: here one that drips is late as well.
-
     Raises:
-        requests.RequestException, OSError: no whole answer within `timeout` seconds of its
-            beginning, or a longer one than anybody needs.
+        requests.RequestException, OSError: no whole answer within `timeout` seconds, or a longer
+            one than anybody needs.
     """
+    deadline = time.monotonic() + timeout
     with session.post(url, json=body, timeout=timeout, stream=True) as response:
-        end, text = time.monotonic() + timeout, bytearray()
-        try:
-            while piece := response.raw.read1(PIECE, decode_content=True):
-                text += piece
-                if time.monotonic() > end or len(text) > MAX_BODY:
-                    raise requests.Timeout
-        except HTTPError as error:
-            raise requests.ConnectionError(str(error)) from None
-        return response.status_code, bytes(text)
+        return response.status_code, whole_body(response, deadline)
 
 
 class Sender:

@@ -178,6 +178,56 @@ class Push:
     depth: int
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Maintenance rates of an asset's bracket 0 as the chain keeps them: two tables, of which the
+    one voted last blends in over the ramp. Pairs of calm and storm, ppm.
+
+    Attributes:
+        old, new: of the table before, and of the one voted last.
+        start: when it was voted, effective time [s].
+        ramp: over how long it blends in [s].
+    """
+
+    old: tuple[int, int]
+    new: tuple[int, int]
+    start: int
+    ramp: int
+
+    def in_force(self, time: int) -> tuple[int, int, int]:
+        """Calm and storm, times a scale, and that scale; exact (FORMULAS 6).
+
+        Args:
+            time: effective [s]. What is before the vote has the table before.
+        """
+        elapsed = max(0, time - self.start)
+        if elapsed >= self.ramp:
+            return *self.new, 1
+        left = self.ramp - elapsed
+        calm, storm = (
+            old * left + new * elapsed for old, new in zip(self.old, self.new, strict=True)
+        )
+        return calm, storm, self.ramp
+
+    def rounded(self, time: int) -> tuple[int, int]:
+        """Calm and storm in force, ppm, rounded up."""
+        calm, storm, scale = self.in_force(time)
+        return -(-calm // scale), -(-storm // scale)
+
+    def severity_for(self, need_ppm: int, time: int) -> int:
+        """Smallest severity whose rate in force covers the need; 1e6 where none does.
+
+        ``min s in [0, 1e6] : calm * 1e6 + s * (storm - calm) >= need * 1e6 * scale``
+        """
+        calm, storm, scale = self.in_force(time)
+        return severity_for(need_ppm * scale, calm, storm)
+
+    def rate(self, severity: int, time: int) -> int:
+        """Maintenance rate in force at a severity, ppm, rounded down."""
+        calm, storm, scale = self.in_force(time)
+        return (calm * PPM + (storm - calm) * severity) // (PPM * scale)
+
+
 def ppm_up(fraction: float) -> int:
     """A fraction as ppm, rounded up."""
     return math.ceil(fraction * PPM)

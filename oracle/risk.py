@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, Self
 
 import numpy as np
 from eth_utils.crypto import keccak
@@ -32,6 +32,8 @@ from oracle.policy import (
     Calibration,
     CollateralCalibration,
     Limits,
+    Rates,
+    Schedule,
     depth_for,
     depth_with_book,
     ppm_up,
@@ -59,6 +61,25 @@ class Books:
 
 
 @dataclass(frozen=True)
+class InForce:
+    """The rates that a severity was solved for: those in force at a time.
+
+    Attributes:
+        rates: of bracket 0 on the chain.
+        at: effective time of the push [s].
+    """
+
+    rates: Rates
+    at: int
+
+    @property
+    def hourly(self) -> tuple[int, int]:
+        """Calm and storm at the full hour before, ppm rounded up: the table that feedback and
+        restraint are reckoned with, like everything that is computed once an hour."""
+        return self.rates.rounded(self.at - self.at % HOUR)
+
+
+@dataclass(frozen=True)
 class Ask:
     """What the model asks the chain for, before the steward's steps are applied.
 
@@ -69,6 +90,7 @@ class Ask:
         depth: ppm of the depth the bounds were set for.
         input_hash: keccak-256 of the window it was made from, and of `books` where there are any.
         books: order books that depth was lowered by.
+        in_force: what severity was solved for; None: for the rates of the calibration.
     """
 
     time: int
@@ -77,6 +99,14 @@ class Ask:
     depth: int
     input_hash: bytes
     books: Books | None = None
+    in_force: InForce | None = None
+
+    def solved(self, in_force: InForce | None) -> Ask:
+        """With the severity that covers its need at the rates of then; as it is without them."""
+        if in_force is None:
+            return self
+        severity = in_force.rates.severity_for(self.need, in_force.at)
+        return replace(self, severity=severity, in_force=in_force)
 
 
 @dataclass(frozen=True)
@@ -150,6 +180,13 @@ class MarginEstimator:
             depth=depth_for(day, self.calibration.liquidity, self.limits),
             input_hash=window_hash(self.symbol, self.window(mark, time), day),
         )
+
+    def under(self, calm: int, storm: int, limits: Limits | None = None) -> Self:
+        """The same with other rates of bracket 0 [ppm], and limits of the steward."""
+        values = self.calibration.schedule.as_dict()
+        values["calm_mmr"][0], values["storm_mmr"][0] = calm, storm
+        calibration = replace(self.calibration, schedule=Schedule.from_dict(values))
+        return replace(self, calibration=calibration, limits=limits or self.limits)
 
     def _day(self, mark: Bars, traded: Bars, time: int) -> Bars:
         """Mark prices of the last 24 complete hours, with the volume traded in them."""

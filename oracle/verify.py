@@ -20,15 +20,18 @@ import click
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
+from oracle.brackets import read_rates
 from oracle.calibration.history import load_histories
 from oracle.chain import ChainError, Client, Function
 from oracle.feeds.bars import Bars
 from oracle.feeds.errors import FeedError
+from oracle.keeper import CLOCK, VALID_FOR
 from oracle.models.tails import CostModel, RiskError, TailModel
 from oracle.policy import (
     Calibration,
     CollateralCalibration,
     Limits,
+    Rates,
     inputs_hash,
     next_push,
 )
@@ -38,6 +41,7 @@ from oracle.risk import (
     Ask,
     Books,
     CollateralEstimator,
+    InForce,
     MarginEstimator,
     RuleEstimator,
     with_books,
@@ -51,7 +55,6 @@ SETTINGS: Final = Function("SETTINGS()", ("address",))
 LINE_OF: Final = Function("line_of(uint256)", (f"({','.join(['uint256'] * 7)})",))
 TOKENS: Final = 32  # asset id of collateral token 0
 PUSH_RULES: Final = Function("push_rules()", (f"({','.join(['uint256'] * 7)})",))
-BRACKETS: Final = Function("brackets(uint256)", (f"({','.join(['uint256'] * 5)})[]",))
 BOUNDS: Final = (
     "severity_up",
     "severity_down",
@@ -151,7 +154,7 @@ def line_report(asset: int, estimator: MarginEstimator, ask: Ask, before: Before
         before: the line it was pushed from.
     """
     pushed = _step(ask, before, estimator.limits)
-    books = {} if ask.books is None else {"books": asdict(ask.books)}
+    extra = {"books": ask.books, "in_force": ask.in_force}
     return {
         "asset": asset,
         "symbol": estimator.symbol,
@@ -166,7 +169,7 @@ def line_report(asset: int, estimator: MarginEstimator, ask: Ask, before: Before
         "model": asdict(estimator.model),
         "costs": asdict(estimator.costs),
         "limits": asdict(estimator.limits),
-        **books,
+        **{name: asdict(value) for name, value in extra.items() if value is not None},
     }
 
 
@@ -227,9 +230,9 @@ def verify_report(report: Mapping[str, Any], sources: Mapping[str, Source]) -> V
             raise VerifyError(f"The report is of the form {report['schema']!r}, not {SCHEMA!r}.")
         for line in report["lines"]:
             estimator = estimator_of(line)
-            ask = _ask(estimator, sources, int(report["time"]))
-            if "books" in line:
-                ask = with_books(ask, _books(line["books"]), estimator.limits)
+            in_force = read_in_force(line["in_force"]) if "in_force" in line else None
+            books = _books(line["books"]) if "books" in line else None
+            ask = _ask(estimator, sources, int(report["time"]), in_force, books)
             hashes.append(ask.input_hash)
             again = line_report(line["asset"], estimator, ask, Before(**line["before"]))
             name = f"{line['symbol']}."
@@ -294,7 +297,7 @@ def verify_calldata(calldata: bytes, report: Mapping[str, Any]) -> Verdict:
 
 def verify_terms(report: Mapping[str, Any], client: Client, sent: Mapping[str, Any]) -> Verdict:
     """Whether what a report takes as given is what the chain had before the push: of each asset
-    the line, the steward's bounds and the rates of bracket 0.
+    the line, the steward's bounds, the rates of bracket 0 and, in a ramp, how far it was.
 
     Without it a report may bring a table or bounds of its own, from which anything follows.
 
@@ -306,8 +309,12 @@ def verify_terms(report: Mapping[str, Any], client: Client, sent: Mapping[str, A
     settings = client.call(sent["to"], SETTINGS, block=parent)
     rules = client.call(settings, PUSH_RULES, block=parent)
     bounds = {name: int(value) for name, value in zip(BOUNDS, rules, strict=True) if name}
+    push = decode_push(_bytes(sent["input"]))
+    at = _effective_time(client, sent["to"], push, parent)
     checks = []
     try:
+        markets = {each["symbol"]: each["asset"] for each in report["lines"][::-1]}
+        markets = {symbol: asset for symbol, asset in markets.items() if asset < TOKENS}
         for line in report["lines"]:
             asset, name, table = line["asset"], line["symbol"], line["calibration"]["schedule"]
             row = client.call(settings, LINE_OF, asset, block=parent)
@@ -318,13 +325,62 @@ def verify_terms(report: Mapping[str, Any], client: Client, sent: Mapping[str, A
                 Check(f"{name}.limits", limits, bounds),
             ]
             if line["kind"] != "token" and asset >= TOKENS:
-                continue  # collateral that has a market's severity, under that market's table
-            rates = client.call(settings, BRACKETS, asset, block=parent)[0][3:5]
+                # Collateral that has a market's severity, under that market's table.
+                asset = markets.get(name)
+            if asset is None:
+                continue
+            rates = read_rates(client, sent["to"], asset, parent)
             voted = [table["calm_mmr"][0], table["storm_mmr"][0]]
-            checks.append(Check(f"{name}.rates", voted, [int(rate) for rate in rates]))
-    except (LookupError, TypeError) as error:
+            checks.append(Check(f"{name}.rates", voted, list(rates.new)))
+            known = read_in_force(line["in_force"]) if "in_force" in line else None
+            claimed = None if known is None else known.rates.in_force(known.at)
+            if known is None:  # solved for the table voted last alone
+                claimed = (*voted, 1)
+            checks.append(Check(f"{name}.in_force", claimed, rates.in_force(at)))
+    except (LookupError, TypeError, ValueError) as error:
         raise VerifyError(f"The report is damaged ({type(error).__name__}: {error}).") from None
     return Verdict(tuple(checks))
+
+
+def verify_calibration(report: Mapping[str, Any], voted: Mapping[str, Voted]) -> Verdict:
+    """Whether a report's numbers were made with these calibrations: of each line the table, what
+    it was measured for, model and costs, and the table's rates that are, or come, into force.
+
+    Raises:
+        VerifyError: the calibration lacks a symbol, or the report is damaged.
+    """
+    checks = []
+    try:
+        for line in report["lines"]:
+            symbol = str(line["symbol"])
+            if symbol not in voted:
+                raise VerifyError(f"The calibration has no {symbol}, only {', '.join(voted)}.")
+            claimed, known = estimator_of(line), voted[symbol].estimator
+            for name in ("rule", "calibration", "model", "costs"):
+                made, wanted = getattr(claimed, name), getattr(known, name)
+                if name != "rule":
+                    made, wanted = (_plain(each) for each in (made, wanted))
+                checks.append(Check(f"{symbol}.voted.{name}", made, wanted))
+            table = known.calibration.schedule
+            if "in_force" in line:
+                rates = list(read_in_force(line["in_force"]).rates.new)
+                voted_rates = [table.calm_mmr[0], table.storm_mmr[0]]
+                checks.append(Check(f"{symbol}.voted.in_force", rates, voted_rates))
+    except (LookupError, TypeError, ValueError) as error:
+        raise VerifyError(f"The report is damaged ({type(error).__name__}: {error}).") from None
+    return Verdict(tuple(checks))
+
+
+def _plain(value: Any) -> Any:
+    """Of a dataclass, as JSON has it."""
+    return json.loads(json.dumps(asdict(value)))
+
+
+def _effective_time(client: Client, engine: str, push: Decoded, parent: str) -> int:
+    """The chain's time, less pauses, that a push was made for [s]."""
+    block = client.request("eth_getBlockByNumber", parent, False)
+    now, _ = client.call(engine, CLOCK, block=parent)
+    return push.valid_until - VALID_FOR - (int(block["timestamp"], 16) - int(now))
 
 
 def verify_push(
@@ -333,6 +389,7 @@ def verify_push(
     estimators: Mapping[int, MarginEstimator],
     sources: Mapping[str, Source],
     before: Mapping[int, Before],
+    in_force: Mapping[int, InForce] | None = None,
 ) -> Verdict:
     """Recompute a push without its report.
 
@@ -341,6 +398,8 @@ def verify_push(
             one before, and the hash tells which.
         estimators: by asset id, with the calibrations that were voted on.
         before: by asset id, the lines before the block.
+        in_force: by asset id, what severity was to be solved for; by default the rates of the
+            calibration.
 
     Raises:
         VerifyError: an asset without estimator, line or data.
@@ -349,8 +408,12 @@ def verify_push(
     for line in push.lines:
         if line.asset not in estimators or line.asset not in before:
             raise VerifyError(f"Nothing is known of asset {line.asset}: name its market.")
+    found = in_force or {}
     tries = [
-        [_ask(estimators[line.asset], sources, time - k * HOUR) for line in push.lines]
+        [
+            _ask(estimators[line.asset], sources, time - k * HOUR, found.get(line.asset))
+            for line in push.lines
+        ]
         for k in range(LATEST_WINDOWS)
     ]
     signed = [inputs_hash([ask.input_hash for ask in asks]) for asks in tries]
@@ -369,11 +432,38 @@ def verify_push(
     return Verdict(tuple(checks))
 
 
-def _ask(estimator: MarginEstimator, sources: Mapping[str, Source], time: int) -> Ask:
+def _ask(
+    estimator: MarginEstimator,
+    sources: Mapping[str, Source],
+    time: int,
+    in_force: InForce | None = None,
+    books: Books | None = None,
+) -> Ask:
+    """As the keeper makes it: for the rates in force, with the books that were seen."""
     if estimator.symbol not in sources:
         raise VerifyError(f"There is no data of {estimator.symbol}.")
     source = sources[estimator.symbol]
-    return estimator.ask(source.mark, source.traded, time)
+    if in_force is not None:
+        estimator = estimator.under(*in_force.hourly)
+    ask = estimator.ask(source.mark, source.traded, time)
+    if books is not None:
+        ask = with_books(ask, books, estimator.limits)
+    return ask.solved(in_force)
+
+
+def read_in_force(value: Mapping[str, Any]) -> InForce:
+    """As `dataclasses.asdict` wrote it.
+
+    Raises:
+        ValueError, TypeError, LookupError: it is none.
+    """
+    rates = value["rates"]
+    (old_calm, old_storm), (new_calm, new_storm) = rates["old"], rates["new"]
+    numbers = (old_calm, old_storm, new_calm, new_storm, rates["start"], rates["ramp"], value["at"])
+    if any(type(number) is not int or not 0 <= number < 2**32 for number in numbers):
+        raise ValueError("rates and times are whole numbers")
+    old, new = (old_calm, old_storm), (new_calm, new_storm)
+    return InForce(Rates(old, new, rates["start"], rates["ramp"]), value["at"])
 
 
 def _books(value: Mapping[str, Any]) -> Books:
@@ -392,6 +482,10 @@ def _unpacked(row: int) -> Line:
     """The inverse of `signing.Line.packed`."""
     nonce, depth, severity = row & 2**32 - 1, row >> 32 & 2**20 - 1, row >> 52 & 2**20 - 1
     return Line(row >> 72 & 2 ** LINE_BITS["asset"] - 1, severity, depth, nonce)
+
+
+def _bytes(text: Any) -> bytes:
+    return bytes.fromhex(str(text).removeprefix("0x"))
 
 
 def _bytes32(text: str) -> bytes:
@@ -420,7 +514,8 @@ def _bytes32(text: str) -> bytes:
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="Without a report: report.json of the calibration that was voted on.",
+    help="report.json of the calibration that was voted on: a report's tables and models are "
+    "compared with it; without a report they are taken from it.",
 )
 @click.option(
     "--asset",
@@ -439,28 +534,51 @@ def verify(
     assets: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Recompute a push from public data and say whether it is equal.
+    """Recompute a push from public data and say whether it is equal, and what was taken as given.
 
     TX_OR_REPORT is a push report (a JSON file the keeper kept) or the hash of a transaction. Exit
     code 0: equal, 1: not equal, 2: nothing could be compared.
     """
     try:
+        given = ""
         if not what.startswith("0x"):
-            verdict = _of_report(_read(Path(what)), data)
+            verdict, given = _of_file(Path(what), data, calibration)
         elif rpc is None:
             raise VerifyError("A transaction is read from a node: name it with --rpc.")
         elif path is not None:
-            verdict = _of_sent(Client(rpc), what, _read(path), data)
+            verdict, given = _of_sent(Client(rpc), what, _read(path), data, calibration)
         else:
             verdict = _of_transaction(Client(rpc), what, data, calibration, assets)
     except (VerifyError, ChainError, FeedError, RiskError) as error:
         raise _Undecided(str(error)) from None
-    click.echo(json.dumps(verdict.as_dict(), indent=1) if as_json else verdict.sentence)
+    said = {**verdict.as_dict(), **({"given": given} if given else {})}
+    sentence = f"{verdict.sentence} {given}" if given else verdict.sentence
+    click.echo(json.dumps(said, indent=1) if as_json else sentence)
     raise SystemExit(0 if verdict.equal else 1)
 
 
 class _Undecided(click.ClickException):
     exit_code = 2
+
+
+def _of_file(path: Path, data: Path, calibration: Path | None) -> tuple[Verdict, str]:
+    """Of a report alone, and what it was believed."""
+    report = _read(path)
+    checks = _of_report(report, data).checks
+    believed = "steward's bounds, the lines before and the rates in force"
+    if calibration is None:
+        given = (
+            f"Taken as given, as the report has them: the tables with their models, the {believed};"
+            " --calibration FILE compares the tables, the transaction with --rpc and --report the"
+            " rest."
+        )
+    else:
+        checks = (*checks, *verify_calibration(report, read_voted(calibration)).checks)
+        given = (
+            f"Taken as given, as the report has them: the {believed}; the transaction with --rpc"
+            " and --report compares these."
+        )
+    return Verdict(checks), given
 
 
 def _of_report(report: dict[str, Any], data: Path) -> Verdict:
@@ -471,12 +589,22 @@ def _of_report(report: dict[str, Any], data: Path) -> Verdict:
     return verify_report(report, _sources(symbols, data))
 
 
-def _of_sent(client: Client, hash_: str, report: dict[str, Any], data: Path) -> Verdict:
+def _of_sent(
+    client: Client, hash_: str, report: dict[str, Any], data: Path, calibration: Path | None
+) -> tuple[Verdict, str]:
+    """Of a report and its transaction, and what it was believed."""
     sent = client.request("eth_getTransactionByHash", hash_)
     calldata = _calldata(sent, hash_)
     recomputed = _of_report(report, data).checks
     terms = verify_terms(report, client, sent).checks
-    return Verdict((*verify_calldata(calldata, report).checks, *terms, *recomputed))
+    checks = (*verify_calldata(calldata, report).checks, *terms, *recomputed)
+    if calibration is None:
+        given = (
+            "Taken as given, as the report has them: models, volume and liquidity; "
+            "--calibration FILE compares these."
+        )
+        return Verdict(checks), given
+    return Verdict((*checks, *verify_calibration(report, read_voted(calibration)).checks)), ""
 
 
 def _of_transaction(
@@ -494,7 +622,17 @@ def _of_transaction(
         row = client.call(settings, LINE_OF, line.asset, block=parent)
         before[line.asset] = Before(int(row[0]), int(row[1]), max(0, time - int(row[2])))
     estimators, names = _voted(calibration, assets)
-    return verify_push(push, time, estimators, _sources(names, data), before)
+    in_force, checks = {}, []
+    at = _effective_time(client, sent["to"], push, parent)
+    owners = {each.symbol: asset for asset, each in estimators.items() if asset < TOKENS}
+    for asset, estimator in estimators.items():
+        rates = read_rates(client, sent["to"], owners.get(estimator.symbol, asset), parent)
+        in_force[asset] = InForce(rates, at)
+        table = estimator.calibration.schedule
+        voted = [table.calm_mmr[0], table.storm_mmr[0]]
+        checks.append(Check(f"{estimator.symbol}.rates", voted, list(rates.new)))
+    verdict = verify_push(push, time, estimators, _sources(names, data), before, in_force)
+    return Verdict((*checks, *verdict.checks))
 
 
 def _voted(
@@ -550,7 +688,7 @@ def _market_estimator(
 def _calldata(sent: Any, hash_: str) -> bytes:
     if not sent or not sent.get("blockNumber"):
         raise VerifyError(f"The node knows no mined transaction {hash_}.")
-    return bytes.fromhex(str(sent["input"]).removeprefix("0x"))
+    return _bytes(sent["input"])
 
 
 def _sources(symbols: Mapping[str, str], data: Path) -> dict[str, Source]:

@@ -145,8 +145,7 @@ def run_live(parts: service.Parts, *, once: bool, dry_run: bool) -> Exit:
     config = parts.config
     if config.sender is None:
         raise DaemonError("There is no [sender] with a keystore.", Exit.CONFIG)
-    origin = parts.client.block_time()
-    signers = service.make_signers(parts, origin)
+    signers = service.make_signers(parts, service.origin_now(parts))
     sender = service.open_entry(config.sender)
     clock = ClockGuard(config.timing.max_head_age, config.timing.max_skew)
     say: Callable[[Any], None] = lambda payload: click.echo(service.payload_line(payload))  # noqa: E731
@@ -182,8 +181,8 @@ def play(parts: service.Parts, name: str, hours: int | None) -> None:
             )
         latency = "-" if played.latency_ms is None else f"{played.latency_ms:.0f} ms"
         click.echo(
-            f"{played.reports} reports and {played.pushes} pushes sent; price tick to submitted:"
-            f" {latency} (median)."
+            f"{played.reports} reports and {played.pushes} pushes sent, {played.reverted} of them"
+            f" reverted; price tick to submitted: {latency} (median)."
         )
     finally:
         lease.give()
@@ -246,7 +245,7 @@ def serve(path: Path, origin: int | None) -> None:
     if len(entries) != 1:
         raise DaemonError(f"{path}: a signer has one [[signers]] entry.", Exit.CONFIG)
     parts = service.open_parts(config)
-    begin = parts.client.block_time() if origin is None else origin
+    begin = service.origin_now(parts) if origin is None else origin
     server = service.serve_signer(parts, entries[0], begin)
     parts.log.info("signer listens", url=server.url)
     try:

@@ -20,7 +20,16 @@ from oracle.chain import Client
 from oracle.daemon.alarms import Alarms, DaemonError, Exit
 from oracle.daemon.bars import Fetch, open_bars
 from oracle.daemon.live_config import BookEntry, Feeds, Reference, VenueEntry
-from oracle.daemon.sources import Estimated, MarketInfo, SourceError, Sources, in_force, recorded
+from oracle.daemon.sources import (
+    Basis,
+    Estimated,
+    MarketInfo,
+    Reread,
+    SourceError,
+    Sources,
+    in_force,
+    recorded,
+)
 from oracle.feeds.bars import HOUR, Bars, FeedError
 from oracle.feeds.chainlink import Chainlink, Feed
 from oracle.feeds.merge import merge_bars
@@ -194,9 +203,12 @@ class LiveNumbers:
     def __post_init__(self) -> None:
         self._plain = Estimated(self.voted, self._window)
 
-    def ask(self, market: str, time: int) -> Ask:
+    def ask(self, market: str, time: int, basis: Basis | None = None) -> Ask:
         """As `sources.Numbers`."""
-        plain = self._plain.ask(market, time)
+        ask = self._with_books(market, self._plain.unsolved(market, time, basis))
+        return ask.solved(None if basis is None else basis.in_force)
+
+    def _with_books(self, market: str, plain: Ask) -> Ask:
         symbol = self.voted[market].source
         if self.books is None or symbol not in self.books.reference:
             return plain
@@ -278,8 +290,21 @@ def live_sources(
     except FeedError as error:
         raise DaemonError(f"[feeds]: {error}", Exit.CONFIG) from None
     numbers = LiveNumbers(live, voted, entry.books)
-    sources = Sources(live, numbers, voted=voted, close=venues.close)
+    reread = live_reread(entry, markets)
+    sources = Sources(live, numbers, voted=voted, reread=reread, close=venues.close)
     return replace(sources, premiums=live) if entry.is_funding_reported else sources
+
+
+def live_reread(entry: Feeds, markets: Mapping[str, MarketInfo]) -> Reread | None:
+    """`live_voted` as the calibration's file has it by now; a recorded one has no file."""
+
+    def reread() -> Mapping[str, Voted]:
+        try:
+            return live_voted(entry, markets)
+        except DaemonError as error:
+            raise SourceError(str(error)) from None
+
+    return None if entry.calibration in SPANS else reread
 
 
 def venue_of(entry: VenueEntry) -> Venue:

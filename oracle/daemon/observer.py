@@ -10,7 +10,6 @@ from oracle.daemon.journal import Journal
 from oracle.daemon.metrics import Metrics
 from oracle.daemon.sources import MarketInfo
 from oracle.daemon.view import View
-from oracle.policy import PPM
 from oracle.risk import Ask
 
 HOUR: Final = 3_600
@@ -34,7 +33,7 @@ class Observer:
             stored, load = view.prices[asset], view.loads[asset][0]
             seen = (stored.observed, stored.price)
             if stored.price and self._seen.get(asset) != seen:
-                rate = info.calm_mmr0 + (info.storm_mmr0 - info.calm_mmr0) * load // PPM
+                rate = view.rates[asset].rate(load, view.now)
                 news.append((asset, stored.observed // HOUR, stored.price, rate))
                 self._seen[asset] = seen
         if news:

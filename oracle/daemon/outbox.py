@@ -159,8 +159,10 @@ class LiveOutbox:
         flights = self._journal.flights(head.number - WATCHED)
         if not flights:
             return None
-        receipts = self._receipts(client, flights)
+        # In this order: a block between the two questions then has a receipt; the other way round
+        # its nonce would be taken and nobody known to have taken it.
         latest, _ = client.nonces(self.address)
+        receipts = self._receipts(client, flights)
         waiting = []
         for flight in flights:
             mined = (receipts[attempt.hash] for attempt in flight.attempts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from oracle.daemon.outbox import Payload
 from oracle.daemon.panel import Panel
 from oracle.daemon.panel import Push as Proposed
 from oracle.daemon.saying import Saying
+from oracle.daemon.sources import Ballot
 from oracle.daemon.trial import Trial
 from oracle.daemon.view import View
-from oracle.verify import Before, Voted, line_report, push_report
+from oracle.verify import Before, line_report, push_report
 
 Tried = tuple[Sequence[Signed], int] | str
 
@@ -112,11 +113,13 @@ class Reports:
 
     Attributes:
         folder: where.
-        voted: by asset, what its numbers are made with.
+        markets: by asset, whose numbers it has.
+        ballot: what they are made with.
     """
 
     folder: Path
-    voted: Mapping[int, Voted]
+    markets: Mapping[int, str]
+    ballot: Ballot
     alarms: Alarms
 
     def keep(self, terms: PushTerms, view: View) -> str | None:
@@ -141,9 +144,11 @@ class Reports:
             raise ValueError(f"its numbers are of {' and '.join(map(str, times))}")
         lines = []
         for line, ask in zip(terms.lines, asks, strict=True):
-            voted, known = self.voted[line.asset], view.lines[line.asset]
+            market, known = self.markets[line.asset], view.lines[line.asset]
+            table = self.ballot.infos[market].asset
+            voted = self.ballot.of(market, view.bounds[table])
             # The steward's bounds of this block, under which the step was taken.
-            estimator = replace(voted.estimator, limits=view.limits)
+            estimator = voted.estimator.under(*view.rates[table].new, view.limits)
             before = Before(known.severity, known.depth, view.now - known.pushed)
             row = line_report(line.asset, estimator, ask, before)
             lines.append({**row, "source": voted.source})
@@ -152,6 +157,6 @@ class Reports:
 
 def keep(reports: Reports | None, push: Accepted, view: View) -> str | None:
     """The report's name, where reports are kept and every asset's numbers are known."""
-    if reports is None or any(line.asset not in reports.voted for line in push.terms.lines):
+    if reports is None or any(line.asset not in reports.markets for line in push.terms.lines):
         return None
     return reports.keep(push.terms, view)

@@ -25,6 +25,7 @@ from oracle.daemon.messages import PushTerms, Signed
 from oracle.daemon.signer import Asked, Cosigned, Quoted, Signer
 from oracle.engine.units import MAX_PRICE
 from oracle.risk import Ask, Books
+from oracle.verify import read_in_force
 
 LONGEST: Final = 65_536  # bytes of a question
 
@@ -90,7 +91,8 @@ class RemoteSigner:
         return Signed(self.address, signature, quotes)
 
     def _sentence(self, error: Exception) -> str:
-        return f"the signer at {self.url} gives no answer ({type(error).__name__})"
+        name = "Timeout" if isinstance(error, requests.Timeout) else type(error).__name__
+        return f"the signer at {self.url} gives no answer ({name})"
 
 
 FAULTS: Final = (
@@ -209,9 +211,7 @@ def _handler(signer: Signer, closed: threading.Event) -> type[BaseHTTPRequestHan
 def write_ask(ask: Ask) -> dict[str, Any]:
     """As JSON."""
     values = {**asdict(ask), "input_hash": ask.input_hash.hex()}
-    if ask.books is None:
-        del values["books"]
-    return values
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def read_ask(value: Mapping[str, Any]) -> Ask:
@@ -221,7 +221,11 @@ def read_ask(value: Mapping[str, Any]) -> Ask:
     if books is not None:
         depths = tuple(_whole(depth) for depth in books["depths"])
         books = Books(_whole(books["reference"]), depths)
-    return Ask(**numbers, input_hash=bytes.fromhex(value["input_hash"]), books=books)
+    in_force = value.get("in_force")
+    if in_force is not None:
+        in_force = read_in_force(in_force)
+    digest = bytes.fromhex(value["input_hash"])
+    return Ask(**numbers, input_hash=digest, books=books, in_force=in_force)
 
 
 def write_terms(terms: PushTerms) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as host
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ from oracle.feeds.scenario import SPANS
 
 HOUR: Final = 3_600
 STEP: Final = 300  # [s]
-MOST_ROUNDS: Final = 20  # of one step
+MOST_ROUNDS: Final = 20  # of one step, besides those that wait
+MOST_WAIT: Final = 60.0  # [s] of the host, for the node to mine what it was sent
+LOOK: Final = 0.02  # [s] of the host, between two looks
 SIGNERS: Final = (3, 4, 5)  # of the local configuration, in the mnemonic everybody knows
 SENDER: Final = 9
 ALIASES: Final = {"WETH": "ETH"}  # collateral that has a market's price and numbers
@@ -27,11 +30,17 @@ ALIASES: Final = {"WETH": "ETH"}  # collateral that has a market's price and num
 
 @dataclass(frozen=True)
 class Played:
-    """What came of it. Latency is None where nothing was reported."""
+    """What came of it, without what the journal has of plays before it.
+
+    Attributes:
+        reports, pushes: sent; reverted: of both.
+        latency_ms: None where nothing was reported.
+    """
 
     steps: int
     reports: int
     pushes: int
+    reverted: int
     latency_ms: float | None
 
 
@@ -108,8 +117,9 @@ def play(
         on_step: told the chain's time after each step.
 
     Raises:
-        DaemonError: the node does not let its clock be moved.
+        DaemonError: the node does not let its clock be moved, or does not mine.
     """
+    before = _counted(keeper)
     for number in range(steps):
         time = origin + number * step
         try:
@@ -117,14 +127,37 @@ def play(
         except ChainError as error:
             what = f"The node does not let its clock be moved: {error}"
             raise DaemonError(what, Exit.NODE) from None
-        for _ in range(MOST_ROUNDS):
-            if not keeper.round() and not keeper.is_waiting:
-                break
+        _rounds(keeper)
         on_step(time)
-    latencies = keeper.journal.latencies()
-    return Played(
-        steps=steps,
-        reports=keeper.journal.count("report", "sent"),
-        pushes=keeper.journal.count("push", "sent"),
-        latency_ms=median(latencies) if latencies else None,
-    )
+    counted = zip(_counted(keeper), before, strict=True)
+    reports, pushes, reverted = (now - then for now, then in counted)
+    latencies = keeper.journal.latencies(limit=reports)
+    return Played(steps, reports, pushes, reverted, median(latencies) if latencies else None)
+
+
+def _rounds(keeper: Keeper) -> None:
+    """Until nothing is due and what was sent is mined: the next step is minutes later, too late
+    for it.
+
+    Raises:
+        DaemonError: it is not mined.
+    """
+    end, rounds = host.monotonic() + MOST_WAIT, 0
+    while rounds < MOST_ROUNDS:
+        is_sent = keeper.round()
+        if keeper.is_waiting:  # also where it was just replaced
+            if host.monotonic() > end:
+                what = f"The node did not mine what it was sent in {MOST_WAIT:g} seconds."
+                raise DaemonError(what, Exit.NODE)
+            host.sleep(LOOK)
+        elif is_sent:
+            end, rounds = host.monotonic() + MOST_WAIT, rounds + 1
+        else:
+            return
+
+
+def _counted(keeper: Keeper) -> tuple[int, int, int]:
+    """Reports and pushes sent, and of both those that reverted."""
+    count = keeper.journal.count
+    failed = count("report", "failed") + count("push", "failed")
+    return count("report", "sent"), count("push", "sent"), failed

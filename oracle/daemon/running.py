@@ -23,6 +23,7 @@ from oracle.daemon.metrics import Metrics
 from oracle.daemon.service import Parts
 
 LONGEST_WAIT: Final = 30.0  # [s] between two rounds that failed
+LAST_WORDS: Final = 1.0  # [s] to say why, before the process ends
 
 
 class Watchdog:
@@ -51,9 +52,17 @@ class Watchdog:
         while not self._stopped.wait(min(1.0, self._after / 4)):
             silent = time.monotonic() - self._last
             if silent > self._after:
-                self._log.critical("stalled", alarm=Exit.STALLED.name, seconds=round(silent, 1))
+                # What the rounds stand still for may be whoever reads the log, and does not.
+                last = threading.Thread(
+                    target=self._say, name="last words", args=(silent,), daemon=True
+                )
+                last.start()
+                last.join(LAST_WORDS)
                 self._end(int(Exit.STALLED))
                 return
+
+    def _say(self, silent: float) -> None:
+        self._log.critical("stalled", alarm=Exit.STALLED.name, seconds=round(silent, 1))
 
 
 class Heart:

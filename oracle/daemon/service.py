@@ -36,6 +36,7 @@ from oracle.daemon.relay import Relay
 from oracle.daemon.remote import RemoteSigner, SignerServer
 from oracle.daemon.signer import LocalSigner, Signer
 from oracle.daemon.sources import (
+    Ballot,
     MarketInfo,
     Sources,
     in_force,
@@ -65,6 +66,7 @@ class Parts:
     aliases: dict[str, str] = field(default_factory=dict)
     infos: dict[int, MarketInfo] = field(default_factory=dict)
     sources: Sources | None = None  # of this process' signers, once they are opened
+    ballot: Ballot | None = None  # what their numbers, or the reports, are made with
 
     @property
     def domain(self) -> signing.Domain:
@@ -157,6 +159,12 @@ def check_distinct(ids: Mapping[str, int]) -> None:
         seen[asset] = symbol
 
 
+def origin_now(parts: Parts) -> int:
+    """[s] Where on the chain a recording begins: at the time of the grid whose report is due."""
+    now = parts.client.block_time()
+    return now - now % (parts.config.timing.report_every or parts.view().period)
+
+
 def open_sources(parts: Parts, origin: int) -> Sources:
     """As configured, once a process: its signers are one to the outside.
 
@@ -165,6 +173,8 @@ def open_sources(parts: Parts, origin: int) -> Sources:
     """
     if parts.sources is None:
         parts.sources = _make_sources(parts, origin)
+        known = parts.sources
+        parts.ballot = Ballot(known.voted, parts.market_infos, known.reread)
     return parts.sources
 
 
@@ -183,20 +193,24 @@ def _make_sources(parts: Parts, origin: int) -> Sources:
 
 def make_reports(parts: Parts) -> Reports | None:
     """Of pushes; None where nobody here knows what numbers are made with."""
-    config, voted = parts.config, {}
-    if parts.sources is not None:
-        voted = dict(parts.sources.voted)
-    elif config.feeds is not None:
-        from oracle.daemon.live import live_voted
-
-        voted = live_voted(config.feeds, parts.market_infos)
-    elif config.sources is not None and config.sources.replay is not None:
-        voted = in_force(recorded(config.sources.replay), parts.market_infos)
-    by_asset = {asset: voted[m] for asset, m in parts.markets.items() if m in voted}
-    if not by_asset:
+    config, ballot = parts.config, parts.ballot or make_ballot(parts)
+    known = {asset: market for asset, market in parts.markets.items() if market in ballot}
+    if not known:
         parts.log.warning("pushes have no reports: the sources do not say what they are made with")
         return None
-    return Reports(config.reports or config.state / "reports", by_asset, parts.alarms)
+    return Reports(config.reports or config.state / "reports", known, ballot, parts.alarms)
+
+
+def make_ballot(parts: Parts) -> Ballot:
+    """Of a process whose signers are all elsewhere."""
+    config, infos = parts.config, parts.market_infos
+    if config.feeds is not None:
+        from oracle.daemon.live import live_reread, live_voted
+
+        return Ballot(live_voted(config.feeds, infos), infos, live_reread(config.feeds, infos))
+    if config.sources is not None and config.sources.replay is not None:
+        return Ballot(in_force(recorded(config.sources.replay), infos), infos)
+    return Ballot({}, infos)
 
 
 def open_entry(entry: KeyFile | SignerEntry) -> Key:
@@ -267,12 +281,20 @@ def make_keeper(
         alarms=parts.alarms,
         metrics=parts.metrics,
         infos=parts.infos,
+        fixed=fixed_assets(parts, signers),
         patience=parts.config.sending.patience,
         clock=clock,
         report_every=parts.config.timing.report_every,
         reports=None if dry_run is not None else make_reports(parts),
         arrow=arrow,
     )
+
+
+def fixed_assets(parts: Parts, signers: list[Signer]) -> frozenset[int]:
+    """Whose severity a signer of this process solves for the table of its start. Signers elsewhere
+    look after themselves."""
+    local = [signer for signer in signers if isinstance(signer, LocalSigner)]
+    return frozenset(a for a in parts.assets if any(not signer.follows(a) for signer in local))
 
 
 def check_keeper(parts: Parts, signers: list[str], sender: str, view: View) -> None:
@@ -371,7 +393,7 @@ def make_signers(parts: Parts, origin: int) -> list[Signer]:
 def local_signer(parts: Parts, key: Key, sources: Sources) -> LocalSigner:
     """It looks at the chain through its own node until a keeper lends it its eyes."""
     rules = parts.config.signing.rules
-    return LocalSigner(key, parts.domain, sources, parts.markets, parts.view, rules)
+    return LocalSigner(key, parts.domain, sources, parts.markets, parts.view, rules, parts.ballot)
 
 
 # --- processes ------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from oracle import signing
 from oracle.daemon.guards import PriceGuard, check_ask, check_premium
 from oracle.daemon.keys import Key
 from oracle.daemon.messages import VALID_FOR, PushTerms, Signed
-from oracle.daemon.sources import REFUSALS, SourceError, Sources
+from oracle.daemon.sources import REFUSALS, Ballot, Basis, SourceError, Sources
 from oracle.daemon.view import TOKENS, View
 from oracle.policy import Push, accepted, next_push
-from oracle.risk import Ask
+from oracle.risk import Ask, InForce
 
 T = TypeVar("T")
 HOUR: Final = 3_600
@@ -96,11 +96,14 @@ class LocalSigner:
         markets: Mapping[int, str],
         look: Callable[[], View],
         rules: Rules | None = None,
+        ballot: Ballot | None = None,
     ) -> None:
         """
         Args:
             markets: asset id -> market whose price and numbers it has.
             look: what the chain says now, by the signer's own node.
+            ballot: what numbers are made with, kept to the chain's tables; None leaves both to the
+                sources, which know the tables of their start.
         """
         self.rules = rules or Rules()
         self._key = key
@@ -108,6 +111,7 @@ class LocalSigner:
         self._sources = sources
         self._markets = dict(markets)
         self.look = look
+        self._ballot = ballot
         self._guard = PriceGuard(self.rules.max_jump, self.rules.frozen_after)
 
     def __repr__(self) -> str:
@@ -152,13 +156,38 @@ class LocalSigner:
     # --- pushes ----------------------------------------------------------------------------------
 
     def ask(self, time: int, assets: Sequence[int]) -> Asked:
-        """From data known at the last full hour."""
+        """From data known at the last full hour, for the rates in force at `time`."""
         asks, missing = _each(assets, lambda asset: self._ask(asset, time))
         return Asked(asks, missing)
 
     def _ask(self, asset: int, time: int) -> Ask:
         market = self._market(asset)
-        return check_ask(market, self._sources.numbers.ask(market, time))
+        numbers = self._sources.numbers
+        basis = self._basis(market, time)
+        found = numbers.ask(market, time) if basis is None else numbers.ask(market, time, basis)
+        return check_ask(market, found)
+
+    def follows(self, asset: int) -> bool:
+        """Whether its numbers are solved for the rates that the chain has, votes and ramps too."""
+        return self._ballot is not None and self._markets.get(asset, "") in self._ballot
+
+    def _basis(self, market: str, time: int) -> Basis | None:
+        """None where the sources solve severity by themselves.
+
+        Raises:
+            SourceError: they do it for a table that is not the chain's any more.
+        """
+        if self._ballot is None:
+            return None
+        view, info = self.look(), self._ballot.infos[market]
+        rates = view.rates[info.asset]
+        if market in self._ballot:
+            in_force = InForce(rates, view.effective(time))
+            bounds = view.bounds[info.asset]
+            return self._ballot.basis(market, bounds, in_force, view.limits)
+        if rates.new != (info.calm_mmr0, info.storm_mmr0):
+            raise SourceError(f"{market}: a new table was voted: start this signer again.")
+        return None
 
     def cosign(self, terms: PushTerms) -> Cosigned:
         """Recompute every line; sign if each is within tolerance of its own."""

@@ -1,6 +1,8 @@
 """Where prices and numbers come from: two small protocols, and what is behind them.
 
-`Prices.latest` and `Numbers.ask` are all a signer needs. Here is a recorded market day
+`Prices.latest` and `Numbers.ask` are all a signer needs. Where sources say what their numbers are
+made with (`Sources.voted`), the signer tells them with each question which rates the chain has in
+force then, so that votes and ramps are followed. Here is a recorded market day
 (`replay_sources`) and the door for anything else (`load_sources`): a function named in the
 configuration, ``module:function``, that is given the markets and its own options and returns
 `Sources`. Whatever it raises as `SourceError`, `FeedError` or `RiskError` leaves that market out.
@@ -20,8 +22,8 @@ from oracle.daemon.alarms import DaemonError, Exit
 from oracle.feeds.bars import HOUR, Bars, FeedError
 from oracle.feeds.scenario import SPANS, Scenario, load_scenario, walk
 from oracle.models.tails import RiskError
-from oracle.policy import PPM, Calibration, Limits, Schedule
-from oracle.risk import TAIL, Ask, estimator_for
+from oracle.policy import PPM, Limits, Rates
+from oracle.risk import TAIL, Ask, InForce, MarginEstimator, estimator_for
 from oracle.verify import Voted
 
 WALK_STEP: Final = 60  # [s] between two recorded prices
@@ -49,12 +51,28 @@ class Prices(Protocol):
 class Numbers(Protocol):
     """What margins should be."""
 
-    def ask(self, market: str, time: int) -> Ask:
+    def ask(self, market: str, time: int, basis: Basis | None = None) -> Ask:
         """Severity, depth, need and the hash of the input window, from data known at `time`.
+
+        Args:
+            basis: what to make them with; given only where `Sources.voted` has the market.
 
         Raises:
             SourceError: there is none to be trusted.
         """
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What an ask is made with.
+
+    Attributes:
+        estimator: with the rates of the hour and the steward's limits.
+        in_force: what its severity is solved for.
+    """
+
+    estimator: MarginEstimator
+    in_force: InForce
 
 
 class Premiums(Protocol):
@@ -72,12 +90,17 @@ class NoPremium:
         return 0
 
 
+Reread = Callable[[], Mapping[str, Voted]]
+
+
 @dataclass(frozen=True)
 class Sources:
     """Of the signers of one process.
 
     Attributes:
-        voted: by market, what numbers are made with; without it pushes have no report.
+        voted: by market, what numbers are made with; without it pushes have no report, and the
+            signer is to be started again after a vote.
+        reread: `voted` as a file has it by now; None where it cannot change.
         close: let go of connections.
     """
 
@@ -85,6 +108,7 @@ class Sources:
     numbers: Numbers
     premiums: Premiums = field(default_factory=NoPremium)
     voted: Mapping[str, Voted] = field(default_factory=dict)
+    reread: Reread | None = None
     close: Callable[[], None] = lambda: None
 
 
@@ -95,8 +119,10 @@ class MarketInfo:
     Attributes:
         symbol: as in the deployment.
         asset: its id.
-        calm_mmr0, storm_mmr0: rates of bracket 0 on the chain [ppm]; severity is solved for them.
+        calm_mmr0, storm_mmr0: rates of bracket 0 on the chain, as voted last [ppm].
         limits: of the steward.
+        rates: of bracket 0 with the table that is blended out; severity is solved for these.
+        bounds: of the brackets, as voted last [USD].
     """
 
     symbol: str
@@ -104,6 +130,75 @@ class MarketInfo:
     calm_mmr0: int
     storm_mmr0: int
     limits: Limits = field(default_factory=Limits)
+    rates: Rates | None = None
+    bounds: tuple[int, ...] = ()
+
+
+# --- what was voted ---------------------------------------------------------------------------
+
+
+class Ballot:
+    """What the numbers of a process are made with, kept to the tables that the chain has.
+
+    Rates are the chain's at any time. What else a calibration says (volume, liquidity) was measured
+    for its bounds: where the chain has others there are no numbers until its file has them too. One
+    without a file, for trying out, is good for the bounds of the start, whatever they are.
+    """
+
+    def __init__(
+        self,
+        voted: Mapping[str, Voted],
+        infos: Mapping[str, MarketInfo],
+        reread: Reread | None = None,
+    ) -> None:
+        """
+        Args:
+            infos: by market, of the start.
+            reread: `voted`, as the file has it by now.
+        """
+        self.infos = infos
+        self._voted = dict(voted)
+        self._bounds = {market: info.bounds for market, info in infos.items()}
+        if reread is not None:
+            made = {m: each.estimator.calibration.schedule.bounds for m, each in voted.items()}
+            self._bounds.update(made)
+        self._reread = reread
+
+    def __contains__(self, market: str) -> bool:
+        return market in self._voted
+
+    def basis(
+        self, market: str, bounds: tuple[int, ...], in_force: InForce, limits: Limits
+    ) -> Basis:
+        """For an ask of a market.
+
+        Raises:
+            SourceError: as `of`.
+        """
+        estimator = self.of(market, bounds).estimator.under(*in_force.hourly, limits)
+        return Basis(estimator, in_force)
+
+    def of(self, market: str, bounds: tuple[int, ...]) -> Voted:
+        """What is good for a table with these bounds.
+
+        Raises:
+            SourceError: the market is unknown, or other bounds were voted than it was made for.
+        """
+        if market not in self._voted:
+            raise SourceError(f"{market}: there is no calibration of it.")
+        if bounds != self._bounds.get(market, bounds):
+            self._voted[market] = self._made_for(market, bounds)
+            self._bounds[market] = bounds
+        return self._voted[market]
+
+    def _made_for(self, market: str, bounds: tuple[int, ...]) -> Voted:
+        if self._reread is None:
+            raise SourceError(f"{market}: other brackets were voted: start this signer again.")
+        again = self._reread().get(market)
+        if again is None or again.estimator.calibration.schedule.bounds != bounds:
+            what = f"{market}: the chain's brackets are not the calibration's: put theirs there."
+            raise SourceError(what)
+        return again
 
 
 # --- numbers from bars ----------------------------------------------------------------------------
@@ -121,20 +216,26 @@ class Estimated:
             window: of a market and a time: mark bars, bars with traded volume, and the full hour up
                 to which they may be looked at.
         """
-        self._estimators = {market: each.estimator for market, each in voted.items()}
+        self._voted = voted
         self._window = window
-        self._asks: dict[tuple[str, int], Ask] = {}
+        self._asks: dict[tuple[str, int], tuple[MarginEstimator, Ask]] = {}
 
-    def ask(self, market: str, time: int) -> Ask:
-        """From the bars complete at the beginning of the hour."""
-        if market not in self._estimators:
+    def ask(self, market: str, time: int, basis: Basis | None = None) -> Ask:
+        """From the bars complete at the beginning of the hour, solved for the table in force."""
+        ask = self.unsolved(market, time, basis)
+        return ask.solved(None if basis is None else basis.in_force)
+
+    def unsolved(self, market: str, time: int, basis: Basis | None = None) -> Ask:
+        """All but its severity."""
+        if market not in self._voted:
             raise SourceError(f"{market}: there is no calibration of it.")
         mark, traded, hour = self._window(market, time)
+        estimator = self._voted[market].estimator if basis is None else basis.estimator
         key = (market, hour)
-        if key not in self._asks:
-            self._asks = {k: ask for k, ask in self._asks.items() if k[1] >= hour - HOUR}
-            self._asks[key] = self._estimators[market].ask(mark, traded, hour)
-        return self._asks[key]
+        if key not in self._asks or self._asks[key][0] != estimator:
+            self._asks = {k: known for k, known in self._asks.items() if k[1] >= hour - HOUR}
+            self._asks[key] = (estimator, estimator.ask(mark, traded, hour))
+        return self._asks[key][1]
 
 
 # --- a recorded day -------------------------------------------------------------------------------
@@ -239,19 +340,9 @@ def in_force(voted: Mapping[str, Voted], markets: Mapping[str, MarketInfo]) -> d
     for symbol, info in markets.items():
         if symbol in voted:
             kept = voted[symbol].estimator
-            calibration = with_rates(kept.calibration, info)
-            estimator = replace(kept, calibration=calibration, limits=info.limits)
+            estimator = kept.under(info.calm_mmr0, info.storm_mmr0, info.limits)
             found[symbol] = replace(voted[symbol], estimator=estimator)
     return found
-
-
-def with_rates(calibration: Calibration, info: MarketInfo) -> Calibration:
-    """The calibration with the chain's rates of bracket 0."""
-    schedule = calibration.schedule
-    values = schedule.as_dict()
-    values["calm_mmr"] = [info.calm_mmr0, *schedule.calm_mmr[1:]]
-    values["storm_mmr"] = [info.storm_mmr0, *schedule.storm_mmr[1:]]
-    return replace(calibration, schedule=Schedule.from_dict(values))
 
 
 # --- anything else --------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from oracle.bot.errors import BotError
 from oracle.bot.protocol import Deployment as BotDeployment
+from oracle.brackets import BRACKETS, rates_calls, rates_of, read_rates
 from oracle.chain import Call, ChainError, Client, Function, Head
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.files import read_mapping
 from oracle.daemon.sources import MarketInfo
 from oracle.keeper import CLOCK, LINE_OF, Line
-from oracle.policy import Limits
+from oracle.policy import Limits, Rates
 
 WORDS: Final = "({})".format
 PRICE_OF: Final = Function("price_of(uint256)", ("(uint256,uint256,uint256,int256,int256)",))
@@ -22,7 +23,6 @@ SIGNERS: Final = Function("signers()", ("address[]", "uint256"))
 PRICE_RULES: Final = Function("price_rules()", (WORDS(",".join(["uint256"] * 5)),))
 PUSH_RULES: Final = Function("push_rules()", (WORDS(",".join(["uint256"] * 7)),))
 CONFIG_OF: Final = Function("config_of(uint256)", (WORDS(",".join(["uint256"] * 11)),))
-BRACKETS: Final = Function("brackets(uint256)", ("(uint256,uint256,uint256,uint256,uint256)[]",))
 SETTINGS: Final = Function("SETTINGS()", ("address",))
 ENGINE: Final = Function("engine()", ("address",))
 TOKENS: Final = 32  # asset id of collateral token 0
@@ -90,7 +90,8 @@ class View:
         now: effective time [s].
         lines: as last pushed, by asset.
         loads: severity_mm, severity_im, depth_mm, depth_im now [ppm], by asset.
-        rates: calm and storm of bracket 0 as voted last [ppm], by asset.
+        rates: of bracket 0, by asset.
+        bounds: of the brackets, as voted last [USD], by asset.
     """
 
     head: Head
@@ -105,7 +106,12 @@ class View:
     lines: Mapping[int, Line]
     loads: Mapping[int, tuple[int, int, int, int]]
     prices: Mapping[int, Price]
-    rates: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    rates: Mapping[int, Rates] = field(default_factory=dict)
+    bounds: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def effective(self, time: int) -> int:
+        """Of a Unix time [s]: pauses are left out."""
+        return time - (self.head.time - self.now)
 
 
 def read_view(client: Client, deployment: Deployment, assets: Sequence[int]) -> View:
@@ -123,10 +129,13 @@ def read_view(client: Client, deployment: Deployment, assets: Sequence[int]) -> 
         *(Call(settings, LINE_OF, (asset,)) for asset in assets),
         *(Call(engine, PRICE_OF, (asset,)) for asset in assets),
         *(Call(settings, BRACKETS, (asset,)) for asset in assets),
+        *(call for asset in assets for call in rates_calls(engine, asset)),
     ]
     head, answers = client.head_and(calls)
     clock, signers, price_rules, push_rules, *rest = answers
-    lines, prices, tables = (rest[k * len(assets) : (k + 1) * len(assets)] for k in range(3))
+    count = len(assets)
+    lines, prices, tables = (rest[k * count : (k + 1) * count] for k in range(3))
+    words = rest[3 * count :]
     max_age = push_rules[5]
     return View(
         head=head,
@@ -141,8 +150,14 @@ def read_view(client: Client, deployment: Deployment, assets: Sequence[int]) -> 
         lines={a: Line(*row[:3]) for a, row in zip(assets, lines, strict=True)},
         loads={a: (row[3], row[5], row[4], row[6]) for a, row in zip(assets, lines, strict=True)},
         prices={a: Price(*row[:3]) for a, row in zip(assets, prices, strict=True)},
-        rates={a: tuple(rows[0][3:5]) for a, rows in zip(assets, tables, strict=True) if rows},
+        rates={a: rates_of(words[3 * k : 3 * k + 3]) for k, a in enumerate(assets)},
+        bounds={a: bounds_of(rows) for a, rows in zip(assets, tables, strict=True)},
     )
+
+
+def bounds_of(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Of brackets [USD]."""
+    return tuple(row[0] for row in rows)
 
 
 @dataclass
@@ -231,7 +246,8 @@ def read_markets(
         rows: Sequence[Any] = client.call(settings, BRACKETS, asset)
         if not rows:
             raise _refused(f"Asset {asset} ({symbol}) has no schedule on the chain")
-        found[symbol] = MarketInfo(symbol, asset, rows[0][3], rows[0][4], limits)
+        rates = read_rates(client, deployment.engine, asset)
+        found[symbol] = MarketInfo(symbol, asset, *rates.new, limits, rates, bounds_of(rows))
     return found
 
 

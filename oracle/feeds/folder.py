@@ -138,7 +138,11 @@ def discover(
             raise FeedError(f"{named}{error}") from None
     markets = shelf.markets()
     if not markets:
-        raise FeedError(f"{folder.name}: there is no file of prices in the folder.")
+        times, prices = " or ".join(TIMES), " or ".join(("close", "price"))
+        raise FeedError(
+            f"{folder.name}: there is no file of prices in the folder: one ends in"
+            f" {', '.join(SUFFIXES)} and has a column {times} and a column {prices}."
+        )
     return markets
 
 
@@ -222,5 +226,8 @@ def _joined(symbol: str, parts: list[tuple[str, Data]], glue: Callable[[Data, Da
     ordered = sorted(parts, key=lambda part: int(part[1].ts[0]))
     for (name, first), (other, second) in pairwise(ordered):
         if second.ts[0] <= first.ts[-1]:
-            raise FeedError(f"{other}: its times overlap those of {name}, both of {symbol}.")
+            raise FeedError(
+                f"{other}: its times overlap those of {name}, both of {symbol}: a market is a"
+                " file's name up to the first point, underscore or hyphen."
+            )
     return reduce(glue, (data for _, data in ordered))

@@ -14,11 +14,10 @@ from typing import Any, Final
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from oracle.answers import MAX_BODY, Late, TooLong, whole_body
 from oracle.feeds.errors import FeedError
 
 ATTEMPTS: Final = 3
-MAX_BODY: Final = 32 * 2**20
-PIECE: Final = 2**14
 BUSY: Final = (408, 425, 429)
 
 
@@ -60,26 +59,19 @@ def _once(url: str, params: Mapping[str, str], source: str, timeout: float) -> A
     try:
         with requests.get(url, params=params, timeout=timeout, stream=True) as response:
             _check_status(response.status_code, source)
-            body = _body(response, deadline, f"no whole answer in {timeout:g} s")
+            body = whole_body(response, deadline)
+    except Late:
+        raise Passing(f"no whole answer in {timeout:g} s") from None
     except requests.Timeout:
         raise Passing(f"no answer in {timeout:g} s") from None
+    except TooLong:
+        raise Passing(f"the answer is over {MAX_BODY} bytes") from None
     except requests.RequestException:
         raise Passing("no connection, or one that broke") from None
     try:
         return json.loads(body)
     except ValueError:
         raise Passing(f"the answer is not JSON but {body[:30]!r}") from None
-
-
-def _body(response: requests.Response, deadline: float, late: str) -> bytes:
-    body = b""
-    for piece in response.iter_content(PIECE):
-        body += piece
-        if time.monotonic() > deadline:
-            raise Passing(late)
-        if len(body) > MAX_BODY:
-            raise Passing(f"the answer is over {MAX_BODY} bytes")
-    return body
 
 
 def _check_status(status: int, source: str) -> None:

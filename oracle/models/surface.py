@@ -65,10 +65,30 @@ def european(
 
     Args:
         spot, strike: positive; time: years, positive; vol: a year, positive.
+
+    Raises:
+        ValueError: one of these is not positive.
     """
     s, k, t, v, r, q = (
         np.asarray(x, dtype=np.float64) for x in (spot, strike, time, vol, rate, dividend)
     )
+    for name, values in (("spot", s), ("strike", k), ("time", t), ("volatility", v)):
+        if not np.all(values > 0.0):
+            wrong = values[~(values > 0.0)].flat[0]
+            raise ValueError(f"a {name} is positive, got {wrong:g}.")
+    return _greeks(s, k, t, v, np.asarray(is_call, dtype=np.bool_), r, q)
+
+
+def _greeks(
+    s: FloatArray,
+    k: FloatArray,
+    t: FloatArray,
+    v: FloatArray,
+    is_call: BoolArray,
+    r: FloatArray,
+    q: FloatArray,
+) -> Greeks:
+    """Of `european`, unchecked: NaN where there is none."""
     sign = np.where(is_call, 1.0, -1.0)
     root = v * np.sqrt(t)
     d1 = (np.log(s / k) + (r - q + 0.5 * v * v) * t) / root
@@ -127,7 +147,7 @@ def implied_vol(
         solvable = (wanted > 0.0) & (wanted < np.minimum(f, k) * discount) & (t > 0.0)
         guess = np.sqrt(np.clip(2.0 * np.abs(np.log(f / k)) / t, 0.01, 4.0))
         for _ in range(100):
-            greeks = european(f, k, t, guess, out_call, r, r)
+            greeks = _greeks(f, k, t, guess, out_call, r, r)
             miss = greeks.price - wanted
             high = np.where(miss > 0.0, guess, high)
             low = np.where(miss > 0.0, low, guess)

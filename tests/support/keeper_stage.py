@@ -20,7 +20,7 @@ from oracle.daemon.keys import dev_key
 from oracle.daemon.logs import make_log
 from oracle.daemon.outbox import Payload
 from oracle.daemon.signer import LocalSigner
-from oracle.daemon.sources import SourceError, Sources
+from oracle.daemon.sources import Ballot, SourceError, Sources, recorded
 from oracle.risk import Ask
 from scripts.support.anvil import connected, running_anvil
 from scripts.support.config import load_config
@@ -175,6 +175,7 @@ class Scene:
                 parts.markets,
                 parts.view,
                 config.signing.rules,
+                Ballot(teller.sources.voted, parts.market_infos, teller.sources.reread),
             )
             for index, teller in zip(signers, tellers, strict=True)
         ]
@@ -245,6 +246,26 @@ class Stand:
     def steps(self, kind: str) -> list[str]:
         """Of the journal."""
         return [e["step"] for e in self.journal.entries() if e["kind"] == kind]
+
+
+@dataclass
+class Following(Said):
+    """Says what must be covered; what severity does it follows from the rates in force.
+
+    Attributes:
+        files: what a calibration's file has by now, by market.
+    """
+
+    files: dict[str, Any] = field(default_factory=dict)
+    made_with: list[Any] = field(default_factory=list)
+
+    def ask(self, market: str, time: int, basis: Any = None) -> Ask:
+        self.made_with.append(basis.estimator)
+        return super().ask(market, time).solved(basis.in_force)
+
+    @property
+    def sources(self) -> Sources:
+        return Sources(self, self, self, recorded("2020-03-12"), lambda: self.files)
 
 
 def live_sources(_markets: Any, _options: Any) -> Sources:

@@ -427,3 +427,36 @@ def test_a_message_to_another_contract_is_refused(scene):
     with pytest.raises(Reverted):
         scene.client.call(scene.deployment.addresses["engine"], PAUSE, sender=SENDER)
     assert Journal(":memory:", "x").flights() == []
+
+
+class Between:
+    """A node that mines as soon as the first question was answered."""
+
+    def __init__(self, client):
+        self._client, self._asked = client, 0
+
+    def __getattr__(self, name):
+        found = getattr(self._client, name)
+        if name not in ("batch", "nonces"):
+            return found
+
+        def asked(*arguments):
+            answer = found(*arguments)
+            if not self._asked:
+                self._client.request("evm_mine")
+            self._asked += 1
+            return answer
+
+        return asked
+
+
+def test_a_block_between_two_questions_supersedes_nothing(scene, tmp_path):
+    """What became of it is asked by receipt and by nonce: a block may come between the two."""
+    stand = scene.keeper(tmp_path)
+    scene.at(START)
+    scene.client.request("evm_setAutomine", False)
+    assert stand.keeper.round()
+    head = scene.client.head()
+    assert stand.keeper.outbox.settle(Between(scene.client), head) is None
+    assert stand.steps("report")[-1] in ("mined", "confirmed")
+    assert "TRANSACTION" not in stand.alarms()

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from eth_account import Account
 
 from oracle.__main__ import main as oracle_main
+from oracle.daemon import replay
 from oracle.daemon.alarms import Exit
 from tests.support.keeper_chain import SENDER, account, pushed_logs, pushes
 from tests.support.keeper_stage import BTC, WAD, deployed_scene
@@ -276,8 +277,8 @@ def test_live_feeds_as_operated__and_the_push_is_verified(operator):
     exchanges.close()
     assert operator.scene.price(BTC)[0] == 60_000 * WAD + WAD // 2
     (file,) = reports.glob("*.json")
-    said = verified(file, data=operator.folder / "state/bars")
-    assert said == (0, "Equal: all 5 values follow from the public data.\n")
+    code, said = verified(file, data=operator.folder / "state/bars")
+    assert (code, said[:48]) == (0, "Equal: all 5 values follow from the public data.")
 
 
 def test_replay_on_a_local_node__and_its_pushes_are_verified(today, tmp_path):
@@ -296,10 +297,11 @@ def test_replay_on_a_local_node__and_its_pushes_are_verified(today, tmp_path):
     files = sorted((tmp_path / "reports").glob("*.json"))
     assert len(files) == 3
     for file in files:
-        assert verified(file) == (0, "Equal: all 13 values follow from the public data.\n")
+        code, said = verified(file)
+        assert (code, said[:49]) == (0, "Equal: all 13 values follow from the public data.")
     tx = pushed_logs(today)[-1]["transactionHash"]
     code, said = verified(tx, "--rpc", today.client.url, "--report", str(files[-1]))
-    assert (code, said[:14]) == (0, "Equal: all 18 ")
+    assert (code, said[:14]) == (0, "Equal: all 30 ")
     code, said = verified(tx, "--rpc", today.client.url, "--report", str(files[0]))
     assert (code, said[:10]) == (1, "Not equal:")
     report = json.loads(files[0].read_text())
@@ -308,6 +310,57 @@ def test_replay_on_a_local_node__and_its_pushes_are_verified(today, tmp_path):
     code, said = verified(files[0])
     assert code == 1
     assert said.startswith("Not equal: 1 of 13 values differ, first BTC.pushed: claimed ")
+
+
+def test_replay_on_a_node_that_mines_once_a_second__as_on_one_that_mines_at_once(today, tmp_path):
+    """A step is five minutes of the chain: what it sent is waited for. The journal has another
+    play before this one, which does not count."""
+    said = []
+    for is_slow in (False, True):
+        if is_slow:
+            today.client.request("evm_setIntervalMining", 1)
+        where = ["--node", today.client.url, "--deployment", str(today.file)]
+        command = ["run", "--replay", "2020-03-12", "--hours", "1", *where]
+        done = CliRunner().invoke(oracle_main, [*command, "--state", str(tmp_path)])
+        said.append(done.stdout.splitlines()[-1].partition(";")[0])
+    today.client.request("evm_setIntervalMining", 0)
+    today.client.request("evm_setAutomine", True)  # last: the line above stops all mining
+    assert said[0].partition(" and ")[0] == said[1].partition(" and ")[0]
+    assert said[0].startswith("12 reports and ")
+    for each in said:
+        assert each.endswith(" 0 of them reverted")
+        assert " and 0 pushes" not in each
+
+
+def test_a_recording_in_the_configuration__begins_with_the_report_that_is_due(operator):
+    """A dry run in the middle of a minute: no alarm, and a report of that minute."""
+    text = operator.common.replace(
+        'factory = "tests.support.keeper_stage:live_sources"', 'replay = "2020-03-12"'
+    )
+    for index in (3, 4):
+        text += f'[[signers]]\nkeystore = "{index}.json"\n{operator.key}'
+    text += f'[sender]\nkeystore = "9.json"\n{operator.key}'
+    text += "[timing]\nmax_skew = 3600\n"  # the chain is moved, the host is not
+    path = operator.write("keeper.toml", text)
+    now = operator.scene.client.block_time()
+    operator.scene.at(now - now % 60 + 90)  # half a minute after a time of the grid
+    command = ["run", "--config", str(path), "--once", "--dry-run"]
+    once = CliRunner().invoke(oracle_main, command)
+    assert "SOURCE" not in once.output
+    assert '"kind": "report"' in once.output
+
+
+def test_replay_on_a_node_that_does_not_mine__ends_in_one_sentence(today, tmp_path, monkeypatch):
+    monkeypatch.setattr(replay, "MOST_WAIT", 1.0)
+    today.client.request("evm_setAutomine", False)
+    where = ["--node", today.client.url, "--deployment", str(today.file)]
+    command = ["run", "--replay", "2020-03-12", "--hours", "1", *where, "--state", str(tmp_path)]
+    done = CliRunner().invoke(oracle_main, command)
+    today.client.request("anvil_dropAllTransactions")
+    today.client.request("evm_setAutomine", True)
+    assert done.exit_code == Exit.NODE
+    assert "The node did not mine what it was sent in 1 seconds." in done.output
+    assert "Traceback" not in done.output
 
 
 def verified(*arguments, data=ROOT / "oracle/data"):

@@ -22,7 +22,7 @@ from oracle.daemon.sources import SourceError, Sources
 from oracle.daemon.view import Price, View
 from oracle.engine.units import MAX_PRICE
 from oracle.keeper import Line
-from oracle.policy import Limits
+from oracle.policy import Limits, Rates
 from oracle.risk import Ask
 
 WAD = 10**18
@@ -58,6 +58,7 @@ def view(price=20_000 * WAD):
         max_age=10_800,
         lines={0: Line(0, 10**6, NOW - 7_200), 1: Line(0, 10**6, NOW - 7_200)},
         loads={0: (0, 0, 10**6, 10**6), 1: (0, 0, 10**6, 10**6)},
+        rates=dict.fromkeys((0, 1), Rates((100, 100_000), (100, 100_000), 0, 86_400)),
         prices={0: Price(price, NOW - 60, 0), 1: Price(2_000 * WAD, NOW - 60, 0)},
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import queue
+import threading
 import time
 from types import SimpleNamespace
 
@@ -69,6 +72,28 @@ def test_fault_23_watchdog_ends_a_process_that_stands_still(monkeypatch):
     ticks[0] += 0.05
     assert ended.get(timeout=60) == Exit.STALLED
     assert json.loads(stream.getvalue())["level"] == "critical"
+
+
+def test_fault_23_watchdog_ends_a_process_whose_log_nobody_reads(monkeypatch):
+    """A pipe holds 64 KB: then every line blocks, also the watchdog's own."""
+    monkeypatch.setattr(running, "LAST_WORDS", 0.05)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4_096))
+    os.set_blocking(writing, True)
+    ended = queue.Queue()
+    with os.fdopen(writing, "w", buffering=1) as stream:
+        Watchdog(0.04, make_log(stream), ended.put).start()
+        try:
+            assert ended.get(timeout=60) == Exit.STALLED
+        finally:
+            os.read(reading, 1 << 20)  # lets go of the thread that writes
+            for thread in threading.enumerate():
+                if thread.name == "last words":
+                    thread.join(60)
+    os.close(reading)
 
 
 def test_fault_23_heartbeat(tmp_path):

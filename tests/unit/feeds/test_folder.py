@@ -113,7 +113,7 @@ def test_a_bad_row_is_named_with_its_folder(tmp_path: Path) -> None:
     ("name", "text", "reason"),
     [
         ("BTC.csv", "ts,cloze\n0,1\n", "BTC.csv: row 1, the header, has no column close."),
-        ("BTC.csv", "", "there is no file of prices in the folder."),
+        ("BTC.csv", "", "has a column ts or date or ts_ms and a column close or price."),
         ("BTC.csv", "ts,close\n", "BTC.csv: there is no row after the header."),
         ("BTC.csv.gz", "ts,close\n0,1\n", "BTC.csv.gz: the gzip data is damaged or cut short."),
         ("high.csv", "ts,BTC\n0,1\n", "high.csv: the panel has no file close."),
@@ -143,7 +143,7 @@ def test_no_such_folder(tmp_path: Path) -> None:
 def test_overlapping_windows_are_refused(tmp_path: Path) -> None:
     (tmp_path / "BTC.csv").write_text("ts,close\n0,1\n3600,2\n")
     (tmp_path / "BTC_new.csv").write_text("ts,close\n3600,1\n7200,2\n")
-    message = r"BTC_new\.csv: its times overlap those of BTC\.csv, both of BTC\."
+    message = r"BTC_new\.csv: its times overlap those of BTC\.csv, both of BTC: a market is"
     with pytest.raises(FeedError, match=message):
         discover(tmp_path)
 
@@ -215,3 +215,20 @@ def test_a_series_shows_nothing_of_the_future() -> None:
 )
 def test_the_symbol_is_the_first_word_of_the_name(name: str, symbol: str) -> None:
     assert symbol_of(Path(name)) == symbol
+
+
+def test_files_without_the_columns_are_told_which(tmp_path: Path) -> None:
+    (tmp_path / "BTC.csv").write_text("time,last\n0,1\n3600,2\n")
+    message = r"\.parquet and has a column ts or date or ts_ms and a column close or price\.$"
+    with pytest.raises(FeedError, match=message):
+        discover(tmp_path)
+
+
+def test_names_that_begin_alike_are_told_how_they_are_read(tmp_path: Path) -> None:
+    for name in ("BINANCE_BTC", "binance_eth"):
+        (tmp_path / f"{name}.csv").write_text("ts,close\n0,1\n3600,2\n")
+    message = (
+        "both of BINANCE: a market is a file's name up to the first point, underscore or hyphen"
+    )
+    with pytest.raises(FeedError, match=message):
+        discover(tmp_path)

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from oracle.feeds import http
 from oracle.feeds.errors import FeedError
 from oracle.feeds.options import YEAR, DeribitChains, load_chains, parse_name, parse_summaries
 from oracle.feeds.sources import ChainSource
@@ -108,10 +107,8 @@ def test_an_answer_of_another_form_is_refused(server: ExchangeServer, body: str)
     ],
 )
 def test_a_broken_server_is_asked_a_bounded_number_of_times(
-    server: ExchangeServer, fault: Fault, reason: str, asked: int, monkeypatch: pytest.MonkeyPatch
+    server: ExchangeServer, fault: Fault, reason: str, asked: int
 ) -> None:
-    # Small pieces, so that a body that drips is seen to take too long before it is complete.
-    monkeypatch.setattr(http, "PIECE", 1)
     server.faults[PATH] = fault
     timeout = 0.5 if " in 0.5 s" in reason else 60.0
     with pytest.raises(FeedError) as caught:

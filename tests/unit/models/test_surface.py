@@ -331,3 +331,23 @@ def test_implied_volatility_may_only_raise() -> None:
     assert (found >= sigma).all()
     assert float(per_bar(0.6)) == pytest.approx(0.6 / math.sqrt(8760))
     assert float(per_bar(0.6, 24)) == pytest.approx(0.6 / math.sqrt(365))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ((-1.0, 100.0, 1.0, 0.2), "spot"),
+        ((100.0, 0.0, 1.0, 0.2), "strike"),
+        ((100.0, 100.0, -1.0, 0.2), "time"),
+        ((100.0, 100.0, 1.0, -0.2), "volatility"),
+        ((100.0, 100.0, 1.0, float("nan")), "volatility"),
+    ],
+)
+def test_an_option_of_what_is_not_positive_is_refused(
+    given: tuple[float, float, float, float], name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^a {name} is positive, got "):
+        european(*given, True)
+    many = [np.array([value, 1.0]) for value in given]
+    with pytest.raises(ValueError, match=f"^a {name} is positive, got "):
+        european(*many, np.array([True, False]))

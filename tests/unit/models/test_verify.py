@@ -20,8 +20,8 @@ from oracle.calibration.report import write
 from oracle.feeds.bars import HOUR, Bars
 from oracle.models.haircuts import PegRisk
 from oracle.models.tails import RiskError, TailModel
-from oracle.policy import Limits, depth_with_book, inputs_hash, severity_for
-from oracle.risk import TAIL, CollateralEstimator, MarginEstimator
+from oracle.policy import Limits, Rates, depth_with_book, inputs_hash, severity_for
+from oracle.risk import TAIL, CollateralEstimator, InForce, MarginEstimator
 from oracle.verify import (
     PUSH,
     Before,
@@ -41,6 +41,7 @@ MODEL = TailModel(residuals=300, least_residuals=150, window_bars=600)
 NOW = 1500 * HOUR + 120
 START = Before(severity=100_000, depth=900_000, elapsed=3_600)
 WETH = 33
+RAMP = 86_400
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +232,68 @@ def test_a_book_may_only_lower_depth() -> None:
         depth_with_book(950_000, books, 0.0, limits)
 
 
+@pytest.fixture(scope="module")
+def blended(estimators: dict[int, MarginEstimator], sources: dict[str, Source]) -> dict[str, Any]:
+    """The report of a push half a ramp after a vote, from a table twice as dear."""
+    lines = []
+    for asset, estimator in estimators.items():
+        source = sources[estimator.symbol]
+        table = estimator.calibration.schedule
+        new = (table.calm_mmr[0], table.storm_mmr[0])
+        in_force = InForce(Rates((2 * new[0], 2 * new[1]), new, NOW - RAMP // 2, RAMP), NOW)
+        then = estimator.under(*in_force.hourly)
+        ask = then.ask(source.mark, source.traded, NOW).solved(in_force)
+        lines.append({**line_report(asset, estimator, ask, START), "source": "AAA"})
+    return json.loads(json.dumps(push_report(NOW, lines)))  # type: ignore[no-any-return]
+
+
+def test_a_report_of_a_ramp_is_equal_and_its_blend_is_compared_with_the_chain(
+    blended: dict[str, Any],
+    report: dict[str, Any],
+    sources: dict[str, Source],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert verify_report(blended, sources).equal
+    asked = [[line["asked"]["severity"] for line in each["lines"]] for each in (blended, report)]
+    assert all(one < other for one, other in zip(*asked, strict=True))
+    node = _Node(_calldata(blended), blended["lines"])
+    node.voted_at = NOW - RAMP // 2
+    monkeypatch.setattr("oracle.verify.Client", node)
+    kept, tx = tmp_path / "push.json", "0x" + "ab" * 32
+    command = [tx, "--data", str(folder), "--rpc", "http://node", "--report", str(kept)]
+    kept.write_text(json.dumps(blended))
+    done = CliRunner().invoke(verify, command)
+    assert (done.exit_code, done.output[:6]) == (0, "Equal:"), done.output
+    for change in (
+        {"at": NOW + 60},
+        {"rates": {**blended["lines"][0]["in_force"]["rates"], "start": 0}},
+        None,
+    ):
+        made_up = copy.deepcopy(blended)
+        if change is None:
+            del made_up["lines"][0]["in_force"]
+        else:
+            made_up["lines"][0]["in_force"].update(change)
+        kept.write_text(json.dumps(made_up))
+        done = CliRunner().invoke(verify, [*command, "--json"])
+        wrong = [check["name"] for check in json.loads(done.output)["checks"] if not check["equal"]]
+        assert (done.exit_code, "AAA.in_force" in wrong) == (1, True)
+    broken = copy.deepcopy(blended)
+    rates = {"old": [1, 2], "new": [1, 2], "start": 0, "ramp": 1}
+    for value in (
+        None,
+        {"at": 1},
+        {"rates": {**rates, "new": [2, 1]}, "at": 5},
+        {"rates": {**rates, "old": [1]}, "at": 5},
+        {"rates": {**rates, "ramp": 0.5}, "at": 5},
+    ):
+        broken["lines"][0]["in_force"] = value
+        with pytest.raises(VerifyError, match="damaged"):
+            verify_report(broken, sources)
+
+
 def test_damaged_reports_are_no_verdict(report: dict[str, Any], sources: dict[str, Source]) -> None:
     with pytest.raises(VerifyError, match="form 'v0'"):
         verify_report({**report, "schema": "v0"}, sources)
@@ -280,6 +343,48 @@ def test_the_command_verifies_a_report(
     assert json.loads(done.output)["equal"] is False
 
 
+def test_what_was_taken_as_given_is_said_and_can_be_compared(
+    report: dict[str, Any],
+    history: History,
+    terms: Terms,
+    folder: Path,
+    tmp_path: Path,
+) -> None:
+    """Storm rates that nobody voted: everything follows from them, and the answer says so."""
+    derived = [
+        derive_market(history, terms),
+        derive_token("WAAA", history, terms, peg=PegRisk(0.02, 500.0)),
+    ]
+    voted = str(write(tmp_path, derived, terms)[0])
+    kept = tmp_path / "push.json"
+    kept.write_text(json.dumps(report))
+    base = [str(kept), "--data", str(folder)]
+    said = CliRunner().invoke(verify, base).output
+    assert said.startswith("Equal: all 9 values follow from the public data. Taken as given, ")
+    for word in ("tables", "bounds", "lines before", "--calibration FILE", "--rpc"):
+        assert word in said
+    done = CliRunner().invoke(verify, [*base, "--calibration", voted])
+    assert (done.exit_code, done.output[:13]) == (0, "Equal: all 17"), done.output
+    assert "tables" not in done.output
+    assert "lines before" in done.output
+    made_up = copy.deepcopy(report)
+    line = made_up["lines"][0]
+    line["calibration"]["schedule"]["storm_mmr"][0] += 10_000
+    estimator = estimator_of(line)
+    ask = estimator.ask(history.mark, history.traded, NOW)
+    made_up["lines"][0] = {**line_report(0, estimator, ask, START), "source": "AAA"}
+    kept.write_text(json.dumps(made_up))
+    assert CliRunner().invoke(verify, base).exit_code == 0
+    done = CliRunner().invoke(verify, [*base, "--calibration", voted, "--json"])
+    found = json.loads(done.output)
+    wrong = [check["name"] for check in found["checks"] if not check["equal"]]
+    assert (done.exit_code, wrong) == (1, ["AAA.voted.calibration"])
+    assert found["given"].startswith("Taken as given")
+    made_up["lines"][0]["symbol"] = "ZZZ"
+    kept.write_text(json.dumps(made_up))
+    assert CliRunner().invoke(verify, [*base, "--calibration", voted]).exit_code == 2
+
+
 LIMITS = Limits()
 RULES = (
     LIMITS.severity_up,
@@ -299,6 +404,15 @@ class _Node:
         self.calldata = calldata
         self.tables = {line["asset"]: line["calibration"]["schedule"] for line in lines}
         self.asked: list[str] = []
+        self.voted_at = NOW - RAMP
+
+    def word(self, table: int, index: int) -> int:
+        """As the engine keeps it: the old table was twice as dear."""
+        if table == 7:
+            return self.voted_at << 72
+        rates = self.tables[(index - 4) // 8]
+        calm, storm = rates["calm_mmr"][0], rates["storm_mmr"][0]
+        return calm << 212 | storm << 192 | 2 * calm << 84 | 2 * storm << 64
 
     def __call__(self, url: str) -> "_Node":
         return self
@@ -316,9 +430,12 @@ class _Node:
             return "0xS"
         if function.signature == "push_rules()":
             return RULES
-        if function.signature == "brackets(uint256)":
-            table = self.tables[args[0]]
-            return [(1, 2, 3, table["calm_mmr"][0], table["storm_mmr"][0])]
+        if function.signature == "clock()":
+            return NOW, False
+        if function.signature == "clocks()":
+            return 1, 1, 1, 1, RAMP
+        if function.signature == "word_at(uint256,uint256)":
+            return self.word(*args)
         return START.severity, START.depth, NOW - START.elapsed, 0, 0, 0, 0
 
 
