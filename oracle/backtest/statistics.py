@@ -157,7 +157,12 @@ def acerbi_szekely(
 
     Args:
         losses, margin, shortfall: (T,) X, VaR and ES, fractions of notional.
+
+    Raises:
+        ValueError: there is no window.
     """
+    if not losses.size:
+        raise ValueError("Z2 needs at least one window.")
     beyond = losses > margin
     ratio = losses[beyond] / shortfall[beyond]
     return 1.0 - float(np.sum(ratio)) / (losses.size * alpha)
@@ -191,9 +196,14 @@ def diebold_mariano(scores: FloatArray, champion: FloatArray, lags: int | None =
     Args:
         scores, champion: (T,) losses of two forecasts of the same windows.
         lags: of the Bartlett kernel; default the cube root of T.
+
+    Raises:
+        ValueError: there is no window.
     """
     difference = scores - champion
     size = difference.size
+    if not size:
+        raise ValueError("a comparison of forecasts needs at least one window.")
     lags = round(size ** (1.0 / 3.0)) if lags is None else lags
     variance = newey_west(difference, lags)
     mean = float(np.mean(difference))

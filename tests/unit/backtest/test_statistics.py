@@ -131,3 +131,11 @@ def test_diebold_mariano__equals_statsmodels() -> None:
     assert found.statistic == pytest.approx(float(fit.tvalues[0]), rel=1e-9)
     assert found.p_value == pytest.approx(float(fit.pvalues[0]), rel=1e-9)
     assert statistics.diebold_mariano(theirs, theirs).p_value == 1.0
+
+
+def test_no_window__is_refused_in_a_sentence():
+    nothing = np.array([])
+    with pytest.raises(ValueError, match="at least one window"):
+        statistics.acerbi_szekely(nothing, nothing, nothing, 0.01)
+    with pytest.raises(ValueError, match="at least one window"):
+        statistics.diebold_mariano(nothing, nothing)
