@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from typing import Any, Final
@@ -18,6 +19,7 @@ import requests
 from eth_utils.address import is_address, to_checksum_address
 
 from oracle import signing
+from oracle.answers import Asker
 from oracle.chain import post
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.guards import check_ask
@@ -42,6 +44,7 @@ class RemoteSigner:
         self.address = str(to_checksum_address(address))
         self._timeout = timeout
         self._session = requests.Session()
+        self._asker = Asker()
 
     def __repr__(self) -> str:
         return f"RemoteSigner({self.address} at {self.url})"
@@ -75,7 +78,8 @@ class RemoteSigner:
             return Cosigned(None, {line.asset: why for line in terms.lines})
 
     def _post(self, verb: str, question: Mapping[str, Any]) -> dict[str, Any]:
-        status, text = post(self._session, f"{self.url}/{verb}", question, self._timeout)
+        ask = partial(post, self._session, f"{self.url}/{verb}", question, self._timeout)
+        status, text = self._asker.ask(ask, self._timeout)
         answer = json.loads(text)
         if status != 200 or not isinstance(answer, dict):
             raise ValueError("no answer")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -125,3 +127,27 @@ def test_an_answer_that_drips_is_late(stranger):
     with pytest.raises(Unreachable, match="did not answer in time"):
         Client(stranger.url, 0.5).request("eth_chainId")
     assert time.monotonic() - started < 3.0
+
+
+@pytest.fixture
+def header_drip():
+    """The address of a server whose headers never end; each of its bytes is in time."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_drip, args=(server,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def _drip(server):
+    with suppress(OSError), server.accept()[0] as one:
+        one.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while True:
+            one.sendall(b"a")
+            time.sleep(0.02)
+
+
+def test_headers_that_drip_are_late__and_are_not_waited_for_twice(header_drip):
+    remote = RemoteSigner(header_drip, ADDRESS, 0.2)
+    assert "no answer (Timeout)" in remote.ask(NOW, [0]).missing[0]
+    lost = threading.active_count()
+    assert "no answer (Timeout)" in remote.ask(NOW, [0]).missing[0]
+    assert threading.active_count() <= lost
