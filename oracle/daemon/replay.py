@@ -69,6 +69,9 @@ def local_keeper(parts: Parts, origin: int) -> Keeper:
     keys = [dev_key(index, chain) for index in SIGNERS]
     view = parts.view()
     ours = [key for key in keys if key.address.lower() in view.signers]
+    if not ours:
+        what = "A replay signs with the development keys, and the engine's signers are others."
+        raise DaemonError(what, Exit.SELF_CHECK)
     signers = [local_signer(parts, key, open_sources(parts, origin)) for key in ours]
     return make_keeper(parts, list(signers), dev_sender(chain))
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from oracle.chain import ChainError
+from oracle.daemon import replay
 from oracle.daemon.alarms import DaemonError, Exit
 from oracle.daemon.node import ClockGuard
 from tests.support.keeper_chain import SENDER
@@ -168,3 +169,11 @@ def test_fault_20_signers_and_quorum(scene, tmp_path):
         scene.keeper(tmp_path, signers=(3, 6))
     with pytest.raises(DaemonError, match="no multiple of the chain's period 60"):
         scene.keeper(tmp_path, timing={"report_every": 90})
+
+
+def test_fault_20_a_replay_where_signers_are_others(scene, tmp_path, monkeypatch):
+    monkeypatch.setattr(replay, "SIGNERS", (6, 7))
+    parts = scene.keeper(tmp_path).parts
+    with pytest.raises(DaemonError, match="signs with the development keys") as caught:
+        replay.local_keeper(parts, START)
+    assert caught.value.code == Exit.SELF_CHECK
