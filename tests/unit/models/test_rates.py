@@ -38,8 +38,8 @@ def test_severity_is_the_least_that_covers_the_blend(
 def test_severity_is_that_of_the_backtest(
     old: tuple[int, int], new: tuple[int, int], elapsed: int, need: int
 ) -> None:
-    walk = _Walk([Vote(0, *((rate,) for rate in old)), Vote(5, *((rate,) for rate in new))],
-                 ChainRules(ramp=RAMP))  # fmt: skip
+    votes = [Vote(0, *((rate,) for rate in old)), Vote(5, *((rate,) for rate in new))]
+    walk = _Walk(votes, ChainRules(ramp=RAMP), draft=None)
     walk.index = 1
     calm, storm = walk._blend(5 + elapsed)
     rates = Rates(old, new, 5, RAMP)
