@@ -25,7 +25,7 @@ from oracle.calibration.history import load_histories
 from oracle.chain import ChainError, Client, Function
 from oracle.feeds.bars import Bars
 from oracle.feeds.errors import FeedError
-from oracle.keeper import CLOCK, VALID_FOR
+from oracle.keeper import CLOCK, LINE_OF, VALID_FOR
 from oracle.models.tails import CostModel, RiskError, TailModel
 from oracle.policy import (
     Calibration,
@@ -52,7 +52,6 @@ from oracle.signing import LINE_BITS, Line
 SCHEMA: Final = "plimsoll.push.v1"
 PUSH: Final = Function("push(bytes32,uint256,uint256[],(uint256,uint256,uint256)[])")
 SETTINGS: Final = Function("SETTINGS()", ("address",))
-LINE_OF: Final = Function("line_of(uint256)", (f"({','.join(['uint256'] * 7)})",))
 TOKENS: Final = 32  # asset id of collateral token 0
 PUSH_RULES: Final = Function("push_rules()", (f"({','.join(['uint256'] * 7)})",))
 BOUNDS: Final = (

@@ -304,7 +304,7 @@ def _check_collateral(_book: IClearinghouse.Book):
         alone made the account short), step 0 has nothing to sell for and closing leaves no hole: it goes on; so
         it does where all there is has no known price, which step 0 waits for, or is dust: nobody would buy it
         for its discount, and legs would stay open past the aftermath for the sake of a wei. Such dust stays
-        with the account and counts at its best, like what has no known price.
+        with the account and counts, after its haircut, against the deficit.
     """
     worth: uint256 = 0
     for holding: IRiskEngine.Holding in _book.holdings:

@@ -11,6 +11,7 @@ from tests.unit.liquidator.stage import USD, WAD, Stage
 from tests.unit.vault.rooms import Rooms
 
 PRICE = 10**9  # [USD wad] a market quoted in single coins worth a billionth
+CHEAP = WAD // 1_000  # [USD wad]
 
 
 @pytest.mark.parametrize("less", [1, 0])
@@ -29,26 +30,29 @@ def test_resolve__leg_larger_than_a_trade_may_be(rooms: Rooms, less: int) -> Non
 def test_resolve__short_of_a_cut_side_that_is_full(rooms: Rooms) -> None:
     """A = 1e-6: the ring's short has a larger scaled size than what closed; the side is full."""
     stage = rooms.stage
-    price = WAD // 1_000
-    stage.set_market(0, mark=price)
-    big = stage.account("trader", 10**8)
-    rest = stage.account("trader", 10**3)
-    short = stage.account("trader", 10**8)
-    stage.trade(big, short, 10**9 * WAD, 0, price)
-    stage.trade(rest, short, 1_000 * WAD, 0, price)
-    with boa.env.prank(stage.liquidator.address):
-        _, closed = stage.ledger.close_at_mark(big, 0, "0x" + 40 * "0", [])
-        stage.ledger.deleverage(0, False, closed[0].size, 0, closed[0].g)
-    scale = int(stage.ledger.cut_word(1)) >> 160
+    _, scale = cut_shorts(stage)
     loser = stage.account("trader", 100)
-    stage.trade(stage.maker, loser, 10**5 * WAD, 0, price)
+    stage.trade(stage.maker, loser, 10**5 * WAD, 0, CHEAP)
     room = 2**111 - 1 - shorts(stage)
-    stage.trade(stage.maker, stage.taker, room * scale // 10**27, 0, price)
+    stage.trade(stage.maker, stage.taker, room * scale // 10**27, 0, CHEAP)
     room = 2**111 - 1 - shorts(stage)
-    stage.engine.set_mark(0, price * 195 // 100)
+    stage.engine.set_mark(0, CHEAP * 195 // 100)
     rooms.ring(0, 10**7 * USD)
     legs, _ = rooms.resolve(loser)
     assert legs[0].taken
+
+
+def cut_shorts(stage: Stage) -> tuple[int, int]:
+    """Shorts cut to a millionth; one of them, and the scale of the side."""
+    stage.set_market(0, mark=CHEAP)
+    big, rest = stage.account("trader", 10**8), stage.account("trader", 10**3)
+    short = stage.account("trader", 10**8)
+    stage.trade(big, short, 10**9 * WAD, 0, CHEAP)
+    stage.trade(rest, short, 1_000 * WAD, 0, CHEAP)
+    with boa.env.prank(stage.liquidator.address):
+        _, closed = stage.ledger.close_at_mark(big, 0, "0x" + 40 * "0", [])
+        stage.ledger.deleverage(0, False, closed[0].size, 0, closed[0].g)
+    return short, int(stage.ledger.cut_word(1)) >> 160
 
 
 def shorts(stage: Stage) -> int:
@@ -59,18 +63,9 @@ def shorts(stage: Stage) -> int:
 def test_hand_over__all_of_a_full_side_to_one_account__never_wraps(rooms: Rooms) -> None:
     """A side may have the spare bit, a single position may not: its word has no room for it."""
     stage = rooms.stage
-    price = WAD // 1_000
-    stage.set_market(0, mark=price)
-    big, rest = stage.account("trader", 10**8), stage.account("trader", 10**3)
-    short = stage.account("trader", 10**8)
-    stage.trade(big, short, 10**9 * WAD, 0, price)
-    stage.trade(rest, short, 1_000 * WAD, 0, price)
-    with boa.env.prank(stage.liquidator.address):
-        _, closed = stage.ledger.close_at_mark(big, 0, "0x" + 40 * "0", [])
-        stage.ledger.deleverage(0, False, closed[0].size, 0, closed[0].g)
-    scale = int(stage.ledger.cut_word(1)) >> 160
+    short, scale = cut_shorts(stage)
     room = 2**111 - 1 - shorts(stage)
-    stage.trade(stage.maker, stage.taker, room * scale // 10**27, 0, price)
+    stage.trade(stage.maker, stage.taker, room * scale // 10**27, 0, CHEAP)
     ring = rooms.ring(0, 10**7 * USD)
     vault = stage.vault.address
     with boa.env.prank(stage.liquidator.address):

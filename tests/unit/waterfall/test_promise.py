@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -147,8 +147,8 @@ class Market:
             if found.charged * WAD > size * self.moved + DUST * WAD:
                 self.broken.append("a winner is cut at a price worse than before the move")
 
-    def let_in(self) -> None:
-        """Winners hand their positions to newcomers with IM."""
+    def newcomers(self) -> Iterator[tuple[int, int, int]]:
+        """Each winner, somebody rich who comes for his position, and its size."""
         for account in list(self.people):
             size = self.twin.size(account, MARKET)
             if account in self.bankrupt or size == 0 or self.equity(account) < 0:
@@ -156,6 +156,11 @@ class Market:
             newcomer = 1_000 + account
             self.p.open_account(newcomer, CROSS)
             self.twin.fund(newcomer, 10**6)
+            yield account, newcomer, size
+
+    def let_in(self) -> None:
+        """Winners hand their positions to newcomers with IM."""
+        for account, newcomer, size in self.newcomers():
             mark = self.twin.mark(MARKET)
             try:
                 self.p.ledger.take_over(account, newcomer, MARKET, size, mark, 0)
@@ -176,13 +181,7 @@ class Market:
 
     def try_in(self) -> None:
         """Winners sell to newcomers, who then keep no more than they must."""
-        for account in list(self.people):
-            size = self.twin.size(account, MARKET)
-            if account in self.bankrupt or size == 0 or self.equity(account) < 0:
-                continue
-            newcomer = 1_000 + account
-            self.p.open_account(newcomer, CROSS)
-            self.twin.fund(newcomer, 10**6)
+        for account, newcomer, size in self.newcomers():
             if self.tried(self.p.trade, newcomer, account, MARKET, size, self.twin.mark(MARKET)):
                 self.people.append(newcomer)
 
