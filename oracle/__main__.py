@@ -22,7 +22,7 @@ ELSEWHERE: Final = {
     "run": ("oracle.daemon.commands", "run"),
     "signer": ("oracle.daemon.commands", "signer"),
     "status": ("oracle.daemon.commands", "status"),
-    "verify": ("oracle.verify", "verify"),
+    "verify": ("oracle.verify_command", "verify"),
 }
 
 

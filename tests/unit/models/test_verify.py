@@ -31,11 +31,11 @@ from oracle.verify import (
     estimator_of,
     line_report,
     push_report,
-    verify,
     verify_calldata,
     verify_push,
     verify_report,
 )
+from oracle.verify_command import verify
 
 MODEL = TailModel(residuals=300, least_residuals=150, window_bars=600)
 NOW = 1500 * HOUR + 120
@@ -260,7 +260,7 @@ def test_a_report_of_a_ramp_is_equal_and_its_blend_is_compared_with_the_chain(
     assert all(one < other for one, other in zip(*asked, strict=True))
     node = _Node(_calldata(blended), blended["lines"])
     node.voted_at = NOW - RAMP // 2
-    monkeypatch.setattr("oracle.verify.Client", node)
+    monkeypatch.setattr("oracle.verify_command.Client", node)
     kept, tx = tmp_path / "push.json", "0x" + "ab" * 32
     command = [tx, "--data", str(folder), "--rpc", "http://node", "--report", str(kept)]
     kept.write_text(json.dumps(blended))
@@ -448,7 +448,7 @@ def test_the_command_verifies_a_transaction(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     node = _Node(_calldata(report), report["lines"])
-    monkeypatch.setattr("oracle.verify.Client", node)
+    monkeypatch.setattr("oracle.verify_command.Client", node)
     kept = tmp_path / "push.json"
     kept.write_text(json.dumps(report))
     run, tx = CliRunner(), "0x" + "ab" * 32
